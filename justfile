@@ -1,0 +1,41 @@
+# One line each; `just` lists them. None is needed: the two commands of the README and scripts/check.sh do without.
+
+# the list
+default:
+    @just --list
+
+# the demo: Seq, then I-LoRA, on the embedded model
+run *arguments:
+    cargo run --release -- {{arguments}}
+
+# all tests
+test *arguments:
+    cargo test --release {{arguments}}
+
+# all that continuous integration runs
+check:
+    scripts/check.sh
+
+# rewrite the sources in the house's format
+format:
+    cargo fmt
+
+# lints only
+lint:
+    cargo clippy --release --all-targets -- -D warnings
+
+# lints of the browser build only
+web:
+    . scripts/web-toolchain.sh && cargo clippy --release --lib --target wasm32-unknown-unknown -- -D warnings
+
+# the documentation, opened
+doc:
+    cargo doc --release --no-deps --open
+
+# licences, advisories and doubled crates (cargo install cargo-deny)
+deps:
+    cargo deny check
+
+# spelling (cargo install typos-cli, or pip install typos)
+spelling:
+    typos

@@ -1,0 +1,28 @@
+//! The engine: owns every tensor, runs experiments, and reports in plain data.
+//!
+//! Front ends send a [`protocol::Command`] and read [`protocol::Event`]s; they never see a tensor. In reading order:
+//! [`config`] (what is asked), [`device`] and [`prepare`] (what is needed), [`trainer`] (THE loop), [`evaluator`] (scores),
+//! [`run`] (one method on one stream), [`experiment`] (several), [`report`] (numbers out).
+
+pub mod bench;
+pub mod builtin_model;
+pub mod choose;
+pub mod config;
+pub mod control;
+pub mod device;
+mod error;
+pub mod evaluator;
+pub mod experiment;
+pub mod optimiser;
+pub mod prepare;
+pub mod pretrain;
+pub mod protocol;
+pub mod report;
+pub mod report_csv;
+pub mod report_html;
+pub mod run;
+pub mod run_folder;
+pub mod trainer;
+
+pub use control::Control;
+pub use error::EngineError;

@@ -1,0 +1,491 @@
+//! One run: zero-shot scores, then task after task, with evaluation at each boundary; pausable, resumable, in its own folder.
+
+use super::EngineError;
+use super::config::ExperimentConfig;
+use super::control::{Control, Next};
+use super::evaluator::{evaluate, read};
+use super::prepare::Prepared;
+use super::protocol::Event;
+use super::report::{BufferSummary, CurvePoint, LearnerReport, RunReport, StepReport, TaskSummary, thin_steps};
+use super::run_folder::RunFolder;
+use super::trainer::Trainer;
+use crate::continual::metrics::AccuracyMatrix;
+use crate::io::Checkpoint;
+use crate::model::Adapter;
+use crate::platform;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Receives the engine's events.
+pub type Sink<'a> = &'a mut dyn FnMut(Event);
+
+/// How often a checkpoint is written while training, in seconds.
+const CHECKPOINT_SECS: f64 = 30.0;
+/// At most one `Stepped` event in so many seconds.
+const EVENT_SECS: f64 = 0.05;
+/// Step reports kept in the report.
+const KEPT_STEPS: usize = 2000;
+
+/// What a run has gathered; part of its checkpoint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Gathered {
+    learners: Vec<LearnerReport>,
+    headline: usize,
+    zero_shot: Vec<Option<f64>>,
+    steps: Vec<StepReport>,
+    train_secs: f64,
+    eval_secs: f64,
+    started_unix: u64,
+    /// Phases whose boundary evaluation is complete.
+    evaluated_phases: usize,
+    finished: bool,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ending {
+    Finished(Box<RunReport>),
+    Stopped,
+}
+
+/// A run in progress.
+pub struct Run {
+    /// Frozen: the form on screen is a draft of the next run.
+    config: ExperimentConfig,
+    index: usize,
+    runs: usize,
+    prepared: Arc<Prepared>,
+    trainer: Trainer,
+    gathered: Gathered,
+    folder: Option<RunFolder>,
+    command: String,
+    last_checkpoint: f64,
+    last_event: f64,
+}
+
+impl Run {
+    /// A run at its start; `config.methods` holds the one method. Without a folder nothing is written.
+    ///
+    /// # Errors
+    /// Settings that do not fit.
+    pub fn new(
+        config: ExperimentConfig,
+        (index, runs): (usize, usize),
+        prepared: Arc<Prepared>,
+        folder: Option<RunFolder>,
+        command: String,
+    ) -> Result<Self, EngineError> {
+        let trainer = Trainer::new(&config, &prepared)?;
+        let tasks = prepared.tasks.len();
+        let mut learners = Vec::new();
+        let mut headline = 0;
+        for (position, learner) in trainer.learners(0).into_iter().enumerate() {
+            let mut matrix = AccuracyMatrix::new(tasks);
+            for (task, prepared) in prepared.tasks.iter().enumerate() {
+                matrix.set_chance(task, prepared.task.chance());
+            }
+            if learner.headline {
+                headline = position;
+            }
+            learners.push(LearnerReport { name: learner.name.to_string(), matrix, curve: Vec::new() });
+        }
+        let gathered = Gathered {
+            learners,
+            headline,
+            zero_shot: vec![None; tasks],
+            started_unix: platform::unix_time_secs(),
+            ..Gathered::default()
+        };
+        let now = platform::now_secs();
+        Ok(Self {
+            config,
+            index,
+            runs,
+            prepared,
+            trainer,
+            gathered,
+            folder,
+            command,
+            last_checkpoint: now,
+            last_event: 0.0,
+        })
+    }
+
+    /// Takes the state of an interrupted run from its folder's checkpoint, if there is one.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read or belongs to another model.
+    pub fn restore(&mut self, emit: Sink<'_>) -> Result<(), EngineError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some((checkpoint, warning)) = folder.checkpoint()? else { return Ok(()) };
+        if let Some(message) = warning {
+            emit(Event::Warned { message });
+        }
+        let fingerprint: String = checkpoint.get_json("base_model")?;
+        if fingerprint != self.prepared.model.fingerprint {
+            return Err(EngineError::Run(format!(
+                "the checkpoint in {} was made with another base model than `{}`: give the model it was started with",
+                folder.path().display(),
+                self.prepared.model.name
+            )));
+        }
+        self.gathered = checkpoint.get_json("gathered")?;
+        self.trainer.restore(&checkpoint, &self.prepared)
+    }
+
+    /// Is the run complete already?
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.gathered.finished
+    }
+
+    /// All optimiser steps of the run.
+    #[must_use]
+    pub fn total_steps(&self) -> u64 {
+        (0..self.trainer.phases(&self.prepared))
+            .map(|phase| self.trainer.phase_steps(&self.prepared, phase) as u64)
+            .sum()
+    }
+
+    /// Runs to the end, or until it is stopped. What was finished is kept either way.
+    ///
+    /// # Errors
+    /// A diverging loss, a device that fails, or a folder that cannot be written; a checkpoint is left where possible.
+    pub async fn execute(&mut self, control: &Control, emit: Sink<'_>) -> Result<Ending, EngineError> {
+        let (entry, _) = self.config.methods[0].resolve()?;
+        emit(Event::RunStarted {
+            run: self.index,
+            runs: self.runs,
+            method_label: entry.label.to_string(),
+            tasks: self.prepared.tasks.iter().map(|task| task.task.name.clone()).collect(),
+            steps_done: self.trainer.position().step,
+            steps_total: self.total_steps(),
+        });
+        if !self.gathered.finished {
+            if self.gathered.zero_shot.iter().any(Option::is_none) && !self.zero_shot(control, emit).await? {
+                return self.stop(emit).await;
+            }
+            let phases = self.trainer.phases(&self.prepared);
+            while self.gathered.evaluated_phases < phases {
+                if self.trainer.position().task == self.gathered.evaluated_phases
+                    && !self.train_phase(control, emit).await?
+                {
+                    return self.stop(emit).await;
+                }
+                let joint = phases == 1 && self.prepared.tasks.len() > 1;
+                let row = if joint { self.prepared.tasks.len() - 1 } else { self.gathered.evaluated_phases };
+                if !self.boundary(row, control, emit).await? {
+                    return self.stop(emit).await;
+                }
+                self.gathered.evaluated_phases += 1;
+                self.write_adapters(row).await?;
+                self.checkpoint(emit).await?;
+            }
+            self.gathered.finished = true;
+            self.checkpoint(emit).await?;
+        }
+        let report = self.report()?;
+        if let Some(folder) = &self.folder {
+            folder.write_report(&report, &self.gathered.steps, self.trainer.buffer())?;
+        }
+        emit(Event::Finished { run: self.index, report: Box::new(report.clone()) });
+        Ok(Ending::Finished(Box::new(report)))
+    }
+
+    async fn stop(&mut self, emit: Sink<'_>) -> Result<Ending, EngineError> {
+        self.checkpoint(emit).await?;
+        emit(Event::Stopped { run: self.index, step: self.trainer.position().step });
+        Ok(Ending::Stopped)
+    }
+
+    /// Trains the present phase to its last step; `false` when stopped.
+    async fn train_phase(&mut self, control: &Control, emit: Sink<'_>) -> Result<bool, EngineError> {
+        let phase = self.trainer.position().task;
+        let steps = self.trainer.phase_steps(&self.prepared, phase);
+        let detail = if self.trainer.phases(&self.prepared) == 1 && self.prepared.tasks.len() > 1 {
+            "all tasks at once".to_string()
+        } else {
+            self.prepared.tasks[phase].task.name.clone()
+        };
+        let phase_name = if self.trainer.position().step == 0 { "compiling kernels" } else { "training" };
+        emit(Event::PhaseStarted { phase: phase_name.into(), detail: detail.clone() });
+        self.trainer.reset_clock();
+        while self.trainer.position().task_step < steps {
+            if !self.wait(control, emit).await {
+                return Ok(false);
+            }
+            let before = platform::now_secs();
+            let first = self.trainer.position().step == 0;
+            let result = self.trainer.step(&self.prepared).await;
+            self.gathered.train_secs += platform::now_secs() - before;
+            let report = match result {
+                Ok(report) => report,
+                Err(error) => {
+                    // Keep what was measured so far; the checkpoint before it stays as it is.
+                    if let Some(folder) = &self.folder {
+                        folder.write_metrics(&self.gathered.steps)?;
+                    }
+                    return Err(error);
+                }
+            };
+            if first {
+                emit(Event::PhaseStarted { phase: "training".into(), detail: detail.clone() });
+            }
+            if let Some(report) = report {
+                self.gathered.steps.push(report.clone());
+                let last = self.trainer.position().task_step == steps;
+                if last || platform::now_secs() - self.last_event >= EVENT_SECS {
+                    self.last_event = platform::now_secs();
+                    emit(Event::Stepped {
+                        run: self.index,
+                        step: report,
+                        steps_total: self.total_steps(),
+                        eta_secs: self.eta_secs(),
+                    });
+                }
+            }
+            let every = self.config.evaluation.every_steps;
+            if every > 0
+                && self.trainer.position().task_step.is_multiple_of(every)
+                && self.trainer.position().task_step < steps
+            {
+                self.curve_point(control, emit).await?;
+                self.trainer.reset_clock();
+            }
+            if platform::now_secs() - self.last_checkpoint > CHECKPOINT_SECS {
+                self.checkpoint(emit).await?;
+            }
+            platform::yield_now().await;
+        }
+        self.trainer.end_phase(&self.prepared);
+        Ok(true)
+    }
+
+    /// Waits while paused; `false` when stopped.
+    async fn wait(&self, control: &Control, emit: Sink<'_>) -> bool {
+        let mut told = false;
+        loop {
+            match control.next() {
+                Next::Stop => return false,
+                Next::Go => {
+                    if told {
+                        emit(Event::Resumed { run: self.index });
+                    }
+                    return true;
+                }
+                Next::Wait => {
+                    if !told {
+                        emit(Event::Paused { run: self.index });
+                        told = true;
+                    }
+                    platform::pause().await;
+                }
+            }
+        }
+    }
+
+    /// Scores the base model; `false` when stopped.
+    async fn zero_shot(&mut self, control: &Control, emit: Sink<'_>) -> Result<bool, EngineError> {
+        emit(Event::PhaseStarted { phase: "evaluating".into(), detail: "before training".into() });
+        let before = platform::now_secs();
+        let Some(scores) = self.score_all(None, usize::MAX, control, emit).await? else { return Ok(false) };
+        self.gathered.eval_secs += platform::now_secs() - before;
+        for learner in &mut self.gathered.learners {
+            for (task, score) in scores.iter().enumerate() {
+                if let Some(score) = score {
+                    learner.matrix.set_zero_shot(task, *score);
+                }
+            }
+            learner.curve.push(CurvePoint { step: 0, task_scores: scores.clone() });
+        }
+        emit(Event::Evaluated { run: self.index, after_task: None, learner: "base".into(), scores: scores.clone() });
+        self.gathered.zero_shot = scores.into_iter().map(|score| Some(score.unwrap_or_default())).collect();
+        Ok(true)
+    }
+
+    /// Scores every learner on every task after a task; `false` when stopped.
+    async fn boundary(&mut self, row: usize, control: &Control, emit: Sink<'_>) -> Result<bool, EngineError> {
+        emit(Event::PhaseStarted { phase: "evaluating".into(), detail: format!("after task {}", row + 1) });
+        let before = platform::now_secs();
+        let step = self.trainer.position().step;
+        for index in 0..self.gathered.learners.len() {
+            let Some(scores) = self.score_all(Some(index), usize::MAX, control, emit).await? else { return Ok(false) };
+            let learner = &mut self.gathered.learners[index];
+            for (task, score) in scores.iter().enumerate() {
+                if let Some(score) = score {
+                    learner.matrix.set_score(row, task, *score);
+                }
+            }
+            // A boundary that is scored again after an interruption replaces its point.
+            learner.curve.retain(|point| point.step < step);
+            learner.curve.push(CurvePoint { step, task_scores: scores.clone() });
+            let name = learner.name.clone();
+            emit(Event::Evaluated { run: self.index, after_task: Some(row), learner: name, scores });
+        }
+        self.gathered.eval_secs += platform::now_secs() - before;
+        self.trainer.reset_clock();
+        Ok(true)
+    }
+
+    /// Scores a subset in the middle of a task, for the curves.
+    async fn curve_point(&mut self, control: &Control, emit: Sink<'_>) -> Result<(), EngineError> {
+        let before = platform::now_secs();
+        let step = self.trainer.position().step;
+        for index in 0..self.gathered.learners.len() {
+            if let Some(task_scores) = self.score_all(Some(index), self.config.evaluation.subset, control, emit).await?
+            {
+                let learner = &mut self.gathered.learners[index];
+                learner.curve.retain(|point| point.step < step);
+                learner.curve.push(CurvePoint { step, task_scores });
+            }
+        }
+        self.gathered.eval_secs += platform::now_secs() - before;
+        Ok(())
+    }
+
+    /// Scores one learner (or the base model) on all tasks; `None` when stopped.
+    async fn score_all(
+        &self,
+        learner: Option<usize>,
+        limit: usize,
+        control: &Control,
+        emit: Sink<'_>,
+    ) -> Result<Option<Vec<Option<f64>>>, EngineError> {
+        let batch_size = self.config.evaluation.batch_size;
+        let total: usize = self.prepared.tasks.iter().map(|task| task.task.eval.len().min(limit)).sum();
+        let (mut done, mut scores) = (0, Vec::with_capacity(self.prepared.tasks.len()));
+        for task in 0..self.prepared.tasks.len() {
+            let adapter =
+                learner.and_then(|index| self.trainer.learners(task).into_iter().nth(index)).map(|l| l.adapter);
+            let vars = adapter.as_ref().map(|adapter| adapter.vars(false));
+            let run = self.index;
+            let mut last_event = platform::now_secs();
+            let mut watch = |count: usize| {
+                done += count;
+                if platform::now_secs() - last_event >= EVENT_SECS {
+                    last_event = platform::now_secs();
+                    emit(Event::EvaluationProgressed { run, done, total });
+                }
+                control.is_stopped()
+            };
+            let score = evaluate(&self.prepared, task, vars.as_ref(), limit, batch_size, &mut watch).await?;
+            if control.is_stopped() {
+                return Ok(None);
+            }
+            scores.push(score);
+        }
+        Ok(Some(scores))
+    }
+
+    /// Seconds left, from the mean time of a step and of an evaluation so far.
+    #[allow(clippy::cast_precision_loss)] // counts far below 2^52
+    fn eta_secs(&self) -> Option<f64> {
+        let step = self.trainer.position().step;
+        if step < 2 {
+            return None;
+        }
+        let phases = self.trainer.phases(&self.prepared) as f64;
+        let learners = self.gathered.learners.len() as f64;
+        let evaluated = 1.0 + self.gathered.evaluated_phases as f64 * learners;
+        let per_evaluation = self.gathered.eval_secs / evaluated;
+        let evaluations_left = (phases - self.gathered.evaluated_phases as f64) * learners;
+        let steps_left = (self.total_steps() - step.min(self.total_steps())) as f64;
+        Some(steps_left * self.gathered.train_secs / step as f64 + evaluations_left * per_evaluation)
+    }
+
+    async fn checkpoint(&mut self, emit: Sink<'_>) -> Result<(), EngineError> {
+        self.last_checkpoint = platform::now_secs();
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.put_json("base_model", &self.prepared.model.fingerprint)?;
+        checkpoint.put_json("gathered", &self.gathered)?;
+        self.trainer.save(&mut checkpoint).await?;
+        folder.save_checkpoint(&checkpoint)?;
+        folder.write_metrics(&self.gathered.steps)?;
+        emit(Event::CheckpointSaved { run: self.index, step: self.trainer.position().step });
+        Ok(())
+    }
+
+    /// Writes the adapters of all learners after a task, in PEFT's format.
+    async fn write_adapters(&self, row: usize) -> Result<(), EngineError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        for learner in self.trainer.learners(row) {
+            let values = read(learner.adapter.flat()).await?;
+            let plain = Adapter::plain(self.trainer.layout(), &values);
+            let task = &self.prepared.tasks[row].task.name;
+            folder.write_adapter(row, task, learner.name, &plain, &self.prepared.model)?;
+        }
+        Ok(())
+    }
+
+    /// The run's report.
+    ///
+    /// # Errors
+    /// Never for a run that was made; the method's settings are resolved again.
+    pub fn report(&self) -> Result<RunReport, EngineError> {
+        let (entry, knobs) = self.config.methods[0].resolve()?;
+        let tasks = self
+            .prepared
+            .tasks
+            .iter()
+            .zip(&self.gathered.zero_shot)
+            .map(|(task, zero_shot)| TaskSummary {
+                name: task.task.name.clone(),
+                title: task.task.name.clone(),
+                metric: task.task.metric.title().to_string(),
+                chance: task.task.chance(),
+                zero_shot: *zero_shot,
+                train: task.train.len(),
+                eval: task.task.eval.len(),
+                source: task.task.source.clone(),
+            })
+            .collect();
+        let mut settings: Vec<(String, String)> =
+            knobs.iter().map(|(name, value)| (format!("{}.{name}", entry.name), value.to_string())).collect();
+        settings.extend(flat_settings(&self.config));
+        Ok(RunReport {
+            title: self.config.title.clone(),
+            method: entry.name.to_string(),
+            method_label: entry.label.to_string(),
+            seed: self.config.seed,
+            device: self.prepared.model.device_name.clone(),
+            model: self.prepared.model.name.clone(),
+            tasks,
+            learners: self.gathered.learners.clone(),
+            headline: self.gathered.headline,
+            steps: thin_steps(&self.gathered.steps, KEPT_STEPS),
+            train_secs: self.gathered.train_secs,
+            eval_secs: self.gathered.eval_secs,
+            total_tokens: self.trainer.position().tokens,
+            peak_memory_bytes: platform::peak_memory_bytes(),
+            trainable_parameters: self.trainer.layout().parameters() as u64,
+            settings,
+            command: self.command.clone(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            started_unix: self.gathered.started_unix,
+            buffer: self.trainer.buffer().map(|buffer| BufferSummary {
+                capacity: buffer.capacity(),
+                len: buffer.len(),
+                n_seen: buffer.n_seen(),
+                shares: buffer.task_shares(),
+            }),
+            warnings: self.prepared.warnings.clone(),
+        })
+    }
+}
+
+/// The configuration as `section.name = value` lines, without the lists of tasks and methods.
+fn flat_settings(config: &ExperimentConfig) -> Vec<(String, String)> {
+    let Ok(table) = toml::Table::try_from(config) else { return Vec::new() };
+    let mut lines = Vec::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(section) => {
+                lines.extend(section.into_iter().map(|(key, value)| (format!("{name}.{key}"), value.to_string())));
+            }
+            toml::Value::Array(_) => {}
+            value => lines.push((name, value.to_string())),
+        }
+    }
+    lines
+}

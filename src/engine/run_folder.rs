@@ -1,0 +1,156 @@
+//! What a run leaves on the disk: its frozen configuration, metrics, adapters, buffer, checkpoint, reports.
+
+use super::EngineError;
+use super::config::ExperimentConfig;
+use super::prepare::LoadedModel;
+use super::report::{RunReport, StepReport};
+use super::{report_csv, report_html};
+use crate::continual::replay::ReplayBuffer;
+use crate::io::atomic::write_file;
+use crate::io::{Checkpoint, IoError, peft};
+use crate::model::PlainAdapter;
+use std::path::{Path, PathBuf};
+
+/// Names of the files in a run folder.
+pub const CONFIG_FILE: &str = "config.toml";
+const CHECKPOINT_FILE: &str = "checkpoint.thalweg";
+const METRICS_FILE: &str = "metrics.csv";
+const MATRIX_FILE: &str = "matrix.csv";
+const REPORT_FILE: &str = "report.html";
+const REPORT_JSON: &str = "report.json";
+const BUFFER_FILE: &str = "buffer.jsonl";
+
+/// The folder of one run.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> EngineError {
+    EngineError::Run(format!("{} cannot be used: {error}. Choose another `output` folder", path.display()))
+}
+
+impl RunFolder {
+    /// Makes a new folder inside `parent`, never one that is there already: `name`, `name-2`, `name-3`, …
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn create(parent: &Path, name: &str, config: &ExperimentConfig) -> Result<Self, EngineError> {
+        std::fs::create_dir_all(parent).map_err(|error| refused(parent, &error))?;
+        for number in 1..10_000 {
+            let path = parent.join(if number == 1 { name.to_string() } else { format!("{name}-{number}") });
+            match std::fs::create_dir(&path) {
+                Ok(()) => {
+                    let folder = Self { path };
+                    write_file(&folder.path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
+                    return Ok(folder);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(refused(&path, &error)),
+            }
+        }
+        Err(EngineError::Run(format!(
+            "{} is full of runs called {name}: choose another `output` folder",
+            parent.display()
+        )))
+    }
+
+    /// Opens the folder of an earlier run with its frozen configuration.
+    ///
+    /// # Errors
+    /// A folder without a run, or a configuration that cannot be read.
+    pub fn open(path: &Path) -> Result<(Self, ExperimentConfig), EngineError> {
+        let file = path.join(CONFIG_FILE);
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            EngineError::Run(format!(
+                "{} holds no run that can be resumed ({error}): give a run folder with {CONFIG_FILE} and {CHECKPOINT_FILE}",
+                path.display()
+            ))
+        })?;
+        let config = ExperimentConfig::parse(&text, &file.display().to_string())?;
+        Ok((Self { path: path.to_path_buf() }, config))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last good checkpoint with a warning if it is an older one; `None` when none was written yet.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<(Checkpoint, Option<String>)>, EngineError> {
+        let path = self.path.join(CHECKPOINT_FILE);
+        if !path.exists() && !crate::io::checkpoint::previous_path(&path).exists() {
+            return Ok(None);
+        }
+        Ok(Some(Checkpoint::load(&path)?))
+    }
+
+    /// Replaces the checkpoint.
+    ///
+    /// # Errors
+    /// A full disk; the old checkpoint is then untouched.
+    pub fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), EngineError> {
+        Ok(checkpoint.save(&self.path.join(CHECKPOINT_FILE))?)
+    }
+
+    /// Writes `metrics.csv`.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn write_metrics(&self, steps: &[StepReport]) -> Result<(), EngineError> {
+        Ok(write_file(&self.path.join(METRICS_FILE), report_csv::metrics_csv(steps).as_bytes())?)
+    }
+
+    /// Writes one learner's adapter after a task: `adapters/03-summary/long_term/`.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn write_adapter(
+        &self,
+        task: usize,
+        name: &str,
+        learner: &str,
+        adapter: &PlainAdapter,
+        model: &LoadedModel,
+    ) -> Result<(), EngineError> {
+        let folder = self.path.join("adapters").join(format!("{:02}-{name}", task + 1)).join(learner);
+        std::fs::create_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
+        Ok(peft::write_adapter(&folder, adapter, Some(&model.name), Some(&model.fingerprint))?)
+    }
+
+    /// Writes the reports, the matrix and the buffer of a finished run.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn write_report(
+        &self,
+        report: &RunReport,
+        steps: &[StepReport],
+        buffer: Option<&ReplayBuffer>,
+    ) -> Result<(), EngineError> {
+        self.write_metrics(steps)?;
+        write_file(&self.path.join(MATRIX_FILE), report_csv::matrix_csv(report).as_bytes())?;
+        let json = serde_json::to_string_pretty(report)
+            .map_err(|error| EngineError::Run(format!("the report cannot be written as JSON: {error}")))?;
+        write_file(&self.path.join(REPORT_JSON), json.as_bytes())?;
+        write_html(&self.path, std::slice::from_ref(report))?;
+        if let Some(buffer) = buffer {
+            write_file(&self.path.join(BUFFER_FILE), buffer.to_jsonl().as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes `report.html` of one or several runs into a folder and returns its path.
+///
+/// # Errors
+/// A full disk.
+pub fn write_html(folder: &Path, runs: &[RunReport]) -> Result<PathBuf, IoError> {
+    let path = folder.join(REPORT_FILE);
+    write_file(&path, report_html::render(runs).as_bytes())?;
+    Ok(path)
+}

@@ -1,0 +1,17 @@
+//! Thalweg fine-tunes small language models on one task after another and shows what is forgotten, and why.
+//!
+//! The modules below are declared in reading order, lowest layer first. ARCHITECTURE.md says who may use whom.
+
+pub mod platform;
+
+pub mod data;
+pub mod kernels;
+
+pub mod model;
+
+pub mod continual;
+pub mod io;
+
+pub mod engine;
+
+pub mod cli;

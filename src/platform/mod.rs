@@ -1,0 +1,165 @@
+//! What differs between a desktop and a browser: clock, memory, threads, waiting.
+//!
+//! `native.rs` and `web.rs` have one shape, function for function, and one of them is compiled.
+//! Invariant: this folder is the only place that asks for the target's architecture, and it knows no other layer.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+mod web;
+
+#[cfg(not(target_arch = "wasm32"))]
+use native as here;
+#[cfg(target_arch = "wasm32")]
+use web as here;
+
+use std::future::Future;
+
+use thiserror::Error;
+
+/// How long [`pause`] waits.
+const PAUSE_MILLIS: u16 = 20;
+
+/// What the surroundings of the program cannot do.
+#[derive(Debug, Error)]
+pub enum PlatformError {
+    /// The operating system gave no further thread.
+    #[error(
+        "no thread could be started for `{name}`: {source}. Close other programs, or raise the limit (`ulimit -u`)"
+    )]
+    Thread {
+        /// What the thread was for.
+        name: String,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// Ctrl-C cannot be listened to.
+    #[error(
+        "Ctrl-C cannot be caught ({reason}): stop the run from another terminal, it can be resumed at its checkpoint"
+    )]
+    Interrupt {
+        /// The operating system's reason, or that somebody listens already.
+        reason: String,
+    },
+    /// A browser's event loop must not be blocked.
+    #[error("a browser cannot wait for work that is not finished yet: `.await` it, or start it with `platform::spawn`")]
+    WouldBlock,
+}
+
+/// Seconds since some fixed moment of this run; never goes back. For durations.
+#[must_use]
+pub fn now_secs() -> f64 {
+    here::now_secs()
+}
+
+/// Whole seconds since 1970-01-01 UTC; 0 if the clock stands before that. For file names and reports.
+#[must_use]
+pub fn unix_time_secs() -> u64 {
+    here::unix_time_secs()
+}
+
+/// The most memory this process has held at once, in bytes.
+///
+/// Linux: the peak resident set (`VmHWM`). Browser: the size of the module's memory, which never shrinks.
+/// Elsewhere `None`.
+#[must_use]
+pub fn peak_memory_bytes() -> Option<u64> {
+    here::peak_memory_bytes()
+}
+
+/// Starts the measurement of [`peak_memory_bytes`] anew; false where that cannot be done (anywhere but Linux).
+pub fn reset_peak_memory() -> bool {
+    here::reset_peak_memory()
+}
+
+/// How many threads can compute at once, at least 1. A browser's module has one.
+#[must_use]
+pub fn cpu_threads() -> usize {
+    here::cpu_threads()
+}
+
+/// Gives others a turn: to be awaited between steps.
+///
+/// On the desktop this is ready at once, since others have threads of their own. In the browser it ends in a later
+/// turn of the event loop, so that messages and drawing come through.
+pub async fn yield_now() {
+    here::yield_now().await;
+}
+
+/// Waits for about 20 ms: for a loop that has nothing to do until it is told, as a paused run.
+///
+/// On the desktop the thread sleeps; in the browser the event loop goes on meanwhile.
+pub async fn pause() {
+    here::pause().await;
+}
+
+/// Starts work that runs beside the caller: a named thread on the desktop, a task of the event loop in the browser.
+///
+/// `make` is called there and makes the future, which therefore need not be `Send`. A panic ends that work alone on
+/// the desktop, and the whole module in the browser.
+///
+/// # Errors
+/// [`PlatformError::Thread`] if the operating system gives no thread.
+pub fn spawn<F>(name: &str, make: impl FnOnce() -> F + Send + 'static) -> Result<(), PlatformError>
+where
+    F: Future<Output = ()> + 'static,
+{
+    here::spawn(name, make)
+}
+
+/// Runs a future to its end on this thread and returns what it gives.
+///
+/// # Errors
+/// [`PlatformError::WouldBlock`] in a browser, if the future is not ready the first time it is asked.
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, PlatformError> {
+    here::block_on(future)
+}
+
+/// Calls `react` at every Ctrl-C (and, on Unix, `SIGTERM`) instead of ending the process, on a thread of its own.
+/// A browser has no such thing: there it is never called.
+///
+/// # Errors
+/// [`PlatformError::Interrupt`] if the operating system refuses, or this was called before.
+pub fn on_interrupt(react: impl FnMut() + Send + 'static) -> Result<(), PlatformError> {
+    here::on_interrupt(react)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[test]
+    fn time_does_not_go_back_and_the_calendar_is_ours() {
+        let first = now_secs();
+        let second = now_secs();
+        assert!(first >= 0.0 && second >= first, "{first} then {second}");
+        assert!(unix_time_secs() > 1_700_000_000, "the year is at least 2023");
+        assert!(cpu_threads() >= 1);
+    }
+
+    #[test]
+    fn a_pause_takes_its_time() {
+        let before = now_secs();
+        assert!(block_on(pause()).is_ok());
+        let waited = now_secs() - before;
+        assert!(waited >= 0.019, "a loop that waits so would be busy: {waited} s");
+    }
+
+    #[test]
+    fn blocking_and_yielding_keep_the_order() {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let inside = Rc::clone(&seen);
+        let answer = block_on(async move {
+            for turn in 0..3 {
+                inside.borrow_mut().push(turn);
+                yield_now().await;
+            }
+            42
+        });
+        assert_eq!(answer.ok(), Some(42));
+        assert_eq!(*seen.borrow(), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,84 @@
+//! The browser, page or worker: one thread, an event loop, JavaScript's clocks.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use js_sys::{Date, Function, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use super::{PAUSE_MILLIS, PlatformError};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now_millis() -> f64;
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(run: &Function, delay_millis: i32) -> JsValue;
+}
+
+pub fn now_secs() -> f64 {
+    performance_now_millis() / 1000.0
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float that is cut off to a u64 is never out of range"
+)]
+pub fn unix_time_secs() -> u64 {
+    (Date::now() / 1000.0) as u64
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it is not always known")]
+pub fn peak_memory_bytes() -> Option<u64> {
+    const PAGE_BYTES: u64 = 65_536;
+    Some(core::arch::wasm32::memory_size::<0>() as u64 * PAGE_BYTES)
+}
+
+pub fn reset_peak_memory() -> bool {
+    false
+}
+
+pub fn cpu_threads() -> usize {
+    1
+}
+
+pub async fn yield_now() {
+    timeout(0).await;
+}
+
+pub async fn pause() {
+    timeout(PAUSE_MILLIS.into()).await;
+}
+
+/// A promise that is already fulfilled would go on before any message or frame; a timeout goes on after them.
+async fn timeout(millis: i32) {
+    let later = Promise::new(&mut |resolve, _reject| {
+        set_timeout(&resolve, millis);
+    });
+    // setTimeout never rejects.
+    JsFuture::from(later).await.ok();
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it can fail")]
+pub fn spawn<F>(_name: &str, make: impl FnOnce() -> F + Send + 'static) -> Result<(), PlatformError>
+where
+    F: Future<Output = ()> + 'static,
+{
+    spawn_local(async move { make().await });
+    Ok(())
+}
+
+pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, PlatformError> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Ok(value),
+        Poll::Pending => Err(PlatformError::WouldBlock),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it can fail")]
+pub fn on_interrupt(_react: impl FnMut() + Send + 'static) -> Result<(), PlatformError> {
+    Ok(())
+}
