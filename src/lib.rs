@@ -2,6 +2,15 @@
 //!
 //! The modules below are declared in reading order, lowest layer first. ARCHITECTURE.md says who may use whom.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::dbg_macro
+)]
+
 pub mod platform;
 
 pub mod data;

@@ -230,6 +230,12 @@ pub struct BenchArgs {
     /// Python with torch, transformers and peft: measures them with the same shapes and threads
     #[arg(long, value_name = "PYTHON")]
     pub pytorch: Option<PathBuf>,
+    /// Makes just --fixed-steps steps of this method (scripts/count-dispatches.sh counts their kernels)
+    #[arg(long, value_name = "METHOD", value_parser = method, requires = "fixed_steps")]
+    pub method: Option<String>,
+    /// Number of steps for --method
+    #[arg(long, value_name = "N", requires = "method")]
+    pub fixed_steps: Option<usize>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::args::BenchArgs;
 use super::table::bytes;
 use super::terminal::{note, say};
 use super::{Ending, Session};
-use crate::engine::bench::{StepTiming, Workload, measure_step, smollm2_135m, step_flops, stories260k};
+use crate::engine::bench::{Budget, StepTiming, Workload, measure_step, smollm2_135m, step_flops, stories260k};
 use crate::engine::config::ExperimentConfig;
 use crate::engine::device::OpenDevice;
 use crate::engine::{EngineError, choose};
@@ -52,9 +52,15 @@ pub(super) fn bench(args: &BenchArgs, session: &Session) -> anyhow::Result<Endin
                 note(&format!("measuring {what} at {}'s shape …", shape.name));
             }
         };
+        if let (Some(method), Some(steps)) = (&args.method, args.fixed_steps) {
+            let timing = measure(&device, &shape, method, Budget::Steps(steps))?;
+            say(&format!("{method} at {}'s shape: {steps} steps, loss {:.4}\n", shape.name, timing.loss))?;
+            continue;
+        }
+        let budget = Budget::Secs(args.seconds);
         let is_reset = platform::reset_peak_memory();
         tell("the plain step");
-        let plain = measure(&device, &shape, "seq", args.seconds)?;
+        let plain = measure(&device, &shape, "seq", budget)?;
         let peak = platform::peak_memory_bytes().filter(|_| is_reset);
         let mut text = plain_lines(&shape, &device.name, &plain, peak);
         if let Some(python) = &args.pytorch {
@@ -62,7 +68,7 @@ pub(super) fn bench(args: &BenchArgs, session: &Session) -> anyhow::Result<Endin
             text += &pytorch_lines(&shape, &plain, &pytorch(python, &shape)?);
         }
         tell("the I-LoRA step");
-        let tied = measure(&device, &shape, "i_lora", args.seconds)?;
+        let tied = measure(&device, &shape, "i_lora", budget)?;
         text += &tied_lines(&shape, &plain, &tied);
         say(&text)?;
     }
@@ -87,8 +93,8 @@ async fn open(device: &str, shape: &Shape) -> Result<OpenDevice, EngineError> {
     choose::choose_device(&config, &shape.config, &mut |_| {}).await
 }
 
-fn measure(device: &OpenDevice, shape: &Shape, method: &str, seconds: f64) -> anyhow::Result<StepTiming> {
-    Ok(platform::block_on(measure_step(device, &shape.config, &shape.workload, method, seconds))??)
+fn measure(device: &OpenDevice, shape: &Shape, method: &str, budget: Budget) -> anyhow::Result<StepTiming> {
+    Ok(platform::block_on(measure_step(device, &shape.config, &shape.workload, method, budget))??)
 }
 
 fn plain_lines(shape: &Shape, device: &str, plain: &StepTiming, peak: Option<u64>) -> String {

@@ -5,7 +5,7 @@ use super::table::bytes;
 use super::terminal::{note, say};
 use super::{Ending, Session};
 use crate::engine::EngineError;
-use crate::engine::bench::{StepTiming, Workload, measure_step, stories260k};
+use crate::engine::bench::{Budget, StepTiming, Workload, measure_step, stories260k};
 use crate::engine::device::{AdapterReport, OpenDevice, adapters, open_adapter};
 use crate::model::LoraConfig;
 use crate::platform;
@@ -49,7 +49,7 @@ async fn measure(adapter: Option<&AdapterReport>) -> Result<StepTiming, EngineEr
         None => OpenDevice::cpu("measured"),
     };
     let workload = Workload { batch: 8, seq: 128, lora: LoraConfig::default(), targets_per_row: 127 };
-    measure_step(&device, &stories260k()?, &workload, "seq", BUDGET_SECS).await
+    measure_step(&device, &stories260k()?, &workload, "seq", Budget::Secs(BUDGET_SECS)).await
 }
 
 fn text(lines: &[Line]) -> String {

@@ -24,6 +24,24 @@ pub struct Workload {
     pub targets_per_row: usize,
 }
 
+/// How long a measurement goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Budget {
+    /// About so many seconds after the first step, at least four steps.
+    Secs(f64),
+    /// Exactly so many steps (at least two).
+    Steps(usize),
+}
+
+impl Budget {
+    fn is_spent(self, steps: usize, secs: f64) -> bool {
+        match self {
+            Self::Secs(budget) => steps >= 10_000 || (steps >= 4 && secs > budget),
+            Self::Steps(count) => steps >= count.max(2),
+        }
+    }
+}
+
 /// Times of training steps, in seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepTiming {
@@ -90,7 +108,7 @@ fn random_batch(workload: &Workload, vocab: usize, rng: &mut ChaCha8Rng) -> Batc
     Batch { batch, seq, tokens, lengths: vec![seq; batch], target_positions, target_ids, target_rows }
 }
 
-/// Measures training steps of a method on random weights of a shape, for about `budget_secs` after the first step.
+/// Measures training steps of a method on random weights of a shape.
 ///
 /// # Errors
 /// Settings that make no model, or a device that fails.
@@ -99,7 +117,7 @@ pub async fn measure_step(
     config: &ModelConfig,
     workload: &Workload,
     method: &str,
-    budget_secs: f64,
+    budget: Budget,
 ) -> Result<StepTiming, EngineError> {
     let options = LlamaOptions { max_seq: workload.seq, max_binding_bytes: device.max_binding_bytes };
     let model = Llama::load(config, &mut RandomWeights::new(config, 1), &device.device, options)?;
@@ -137,8 +155,7 @@ pub async fn measure_step(
         // The loss does not depend on the optimiser's launches: wait for those too.
         read(method.parameters().slice([0..1])).await?;
         secs.push(platform::now_secs() - before);
-        let done = platform::now_secs() - start - secs[0] > budget_secs && secs.len() >= 4;
-        if done || secs.len() >= 10_000 {
+        if budget.is_spent(secs.len(), platform::now_secs() - start - secs[0]) {
             break;
         }
     }

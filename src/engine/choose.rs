@@ -1,7 +1,7 @@
 //! `auto`: measures a LoRA step on every device of the machine and takes the fastest that fits.
 
 use super::EngineError;
-use super::bench::{Workload, measure_step};
+use super::bench::{Budget, Workload, measure_step};
 use super::config::ExperimentConfig;
 use super::device::{DeviceChoice, OpenDevice, candidates};
 use super::protocol::Event;
@@ -36,7 +36,7 @@ pub async fn choose_device(
     };
     let mut measured = Vec::with_capacity(open.len());
     for device in &open {
-        match measure_step(device, &shape, &workload, "seq", BUDGET_SECS).await {
+        match measure_step(device, &shape, &workload, "seq", Budget::Secs(BUDGET_SECS)).await {
             Ok(timing) => measured.push(timing.median_secs),
             Err(error) => {
                 emit(Event::Warned { message: format!("{} was left out: {error}", device.name) });

@@ -321,8 +321,12 @@ impl ExperimentConfig {
             })?;
         }
         table.insert(last.trim().to_string(), parsed);
-        let text = toml::to_string(&tree).map_err(|error| wrong(error.to_string()))?;
-        Self::parse(&text, &format!("--set {assignment}"))
+        let config: Self = tree.try_into().map_err(|error: toml::de::Error| {
+            let hint = suggestion(error.message()).map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+            wrong(format!("{}{hint}", error.message()))
+        })?;
+        config.check()?;
+        Ok(config)
     }
 
     /// As TOML.

@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use super::choose::choose_device;
-use super::config::ExperimentConfig;
+use super::config::{ExperimentConfig, TaskConfig};
 use super::control::Control;
 use super::prepare::{Prepared, load_model, open_model, prepare};
 use super::protocol::Event;
@@ -59,7 +59,7 @@ pub async fn run_experiment(
     let mut outcome = ExperimentOutcome { reports: Vec::new(), html: None, stopped: Vec::new(), failed: Vec::new() };
     let runs = config.methods.len();
     for (index, method) in config.methods.iter().enumerate() {
-        let mut frozen = config.clone();
+        let mut frozen = with_absolute_paths(config);
         frozen.methods = vec![method.clone()];
         let name = format!("{}-seed{}", method.name(), config.seed);
         let run_folder = folder.map(|parent| RunFolder::create(parent, &name, &frozen)).transpose()?;
@@ -82,6 +82,24 @@ pub async fn run_experiment(
         outcome.html = Some(write_html(folder, &outcome.reports)?);
     }
     Ok(outcome)
+}
+
+/// The same configuration with absolute paths, so that a run folder can be resumed from anywhere.
+fn with_absolute_paths(config: &ExperimentConfig) -> ExperimentConfig {
+    let absolute = |path: &mut String| {
+        if let Ok(whole) = std::fs::canonicalize(&*path) {
+            *path = whole.display().to_string();
+        }
+    };
+    let mut frozen = config.clone();
+    absolute(&mut frozen.model);
+    for task in &mut frozen.tasks {
+        match task {
+            TaskConfig::Source(source) => absolute(source),
+            TaskConfig::Details(details) => absolute(&mut details.source),
+        }
+    }
+    frozen
 }
 
 /// Goes on with an interrupted run.

@@ -13,6 +13,7 @@ use crate::data::tokenizer::Tokenizer;
 use crate::io::HfFolder;
 use crate::model::{Llama, LlamaOptions, ModelError};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A model on a device, with its tokenizer.
 pub struct LoadedModel {
@@ -40,6 +41,8 @@ pub struct Prepared {
     pub tasks: Vec<PreparedTask>,
     pub format: PromptFormat,
     pub warnings: Vec<String>,
+    /// Scores of the base model on each task: the same for all runs, so the first one to need them fills them in.
+    pub zero_shot: OnceLock<Vec<Option<f64>>>,
 }
 
 /// Opens a model's files without putting them on a device.
@@ -185,5 +188,5 @@ pub fn prepare(config: &ExperimentConfig, model: LoadedModel) -> Result<Prepared
         }
         tasks.push(PreparedTask { task, train });
     }
-    Ok(Prepared { model, tasks, format, warnings })
+    Ok(Prepared { model, tasks, format, warnings, zero_shot: OnceLock::new() })
 }

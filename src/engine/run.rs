@@ -36,6 +36,8 @@ struct Gathered {
     train_secs: f64,
     eval_secs: f64,
     started_unix: u64,
+    /// The command line that started the run; a resumed run is repeated by the same.
+    command: String,
     /// Phases whose boundary evaluation is complete.
     evaluated_phases: usize,
     finished: bool,
@@ -58,7 +60,6 @@ pub struct Run {
     trainer: Trainer,
     gathered: Gathered,
     folder: Option<RunFolder>,
-    command: String,
     last_checkpoint: f64,
     last_event: f64,
 }
@@ -94,21 +95,11 @@ impl Run {
             headline,
             zero_shot: vec![None; tasks],
             started_unix: platform::unix_time_secs(),
+            command,
             ..Gathered::default()
         };
         let now = platform::now_secs();
-        Ok(Self {
-            config,
-            index,
-            runs,
-            prepared,
-            trainer,
-            gathered,
-            folder,
-            command,
-            last_checkpoint: now,
-            last_event: 0.0,
-        })
+        Ok(Self { config, index, runs, prepared, trainer, gathered, folder, last_checkpoint: now, last_event: 0.0 })
     }
 
     /// Takes the state of an interrupted run from its folder's checkpoint, if there is one.
@@ -121,7 +112,7 @@ impl Run {
         if let Some(message) = warning {
             emit(Event::Warned { message });
         }
-        let fingerprint: String = checkpoint.get_json("base_model")?;
+        let fingerprint: String = checkpoint.get_state("base_model")?;
         if fingerprint != self.prepared.model.fingerprint {
             return Err(EngineError::Run(format!(
                 "the checkpoint in {} was made with another base model than `{}`: give the model it was started with",
@@ -129,7 +120,7 @@ impl Run {
                 self.prepared.model.name
             )));
         }
-        self.gathered = checkpoint.get_json("gathered")?;
+        self.gathered = checkpoint.get_state("gathered")?;
         self.trainer.restore(&checkpoint, &self.prepared)
     }
 
@@ -211,6 +202,11 @@ impl Run {
         emit(Event::PhaseStarted { phase: phase_name.into(), detail: detail.clone() });
         self.trainer.reset_clock();
         while self.trainer.position().task_step < steps {
+            // Looked at before a step, so that a point whose scoring was interrupted is made up for.
+            if self.curve_point_is_due() {
+                self.curve_point(control, emit).await?;
+                self.trainer.reset_clock();
+            }
             if !self.wait(control, emit).await {
                 return Ok(false);
             }
@@ -243,14 +239,6 @@ impl Run {
                         eta_secs: self.eta_secs(),
                     });
                 }
-            }
-            let every = self.config.evaluation.every_steps;
-            if every > 0
-                && self.trainer.position().task_step.is_multiple_of(every)
-                && self.trainer.position().task_step < steps
-            {
-                self.curve_point(control, emit).await?;
-                self.trainer.reset_clock();
             }
             if platform::now_secs() - self.last_checkpoint > CHECKPOINT_SECS {
                 self.checkpoint(emit).await?;
@@ -288,7 +276,13 @@ impl Run {
     async fn zero_shot(&mut self, control: &Control, emit: Sink<'_>) -> Result<bool, EngineError> {
         emit(Event::PhaseStarted { phase: "evaluating".into(), detail: "before training".into() });
         let before = platform::now_secs();
-        let Some(scores) = self.score_all(None, usize::MAX, control, emit).await? else { return Ok(false) };
+        let scores = match self.prepared.zero_shot.get() {
+            Some(scores) => scores.clone(),
+            None => {
+                let Some(scores) = self.score_all(None, usize::MAX, control, emit).await? else { return Ok(false) };
+                self.prepared.zero_shot.get_or_init(|| scores).clone()
+            }
+        };
         self.gathered.eval_secs += platform::now_secs() - before;
         for learner in &mut self.gathered.learners {
             for (task, score) in scores.iter().enumerate() {
@@ -327,6 +321,14 @@ impl Run {
         Ok(true)
     }
 
+    /// Is the present step one inside a task to be scored, and not scored yet for every learner?
+    fn curve_point_is_due(&self) -> bool {
+        let (every, at) = (self.config.evaluation.every_steps, self.trainer.position());
+        let scored = |learner: &LearnerReport| learner.curve.last().is_some_and(|point| point.step == at.step);
+        let inside = every > 0 && at.task_step > 0 && at.task_step.is_multiple_of(every);
+        inside && !self.gathered.learners.iter().all(scored)
+    }
+
     /// Scores a subset in the middle of a task, for the curves.
     async fn curve_point(&mut self, control: &Control, emit: Sink<'_>) -> Result<(), EngineError> {
         let before = platform::now_secs();
@@ -355,9 +357,8 @@ impl Run {
         let total: usize = self.prepared.tasks.iter().map(|task| task.task.eval.len().min(limit)).sum();
         let (mut done, mut scores) = (0, Vec::with_capacity(self.prepared.tasks.len()));
         for task in 0..self.prepared.tasks.len() {
-            let adapter =
-                learner.and_then(|index| self.trainer.learners(task).into_iter().nth(index)).map(|l| l.adapter);
-            let vars = adapter.as_ref().map(|adapter| adapter.vars(false));
+            let learner = learner.and_then(|index| self.trainer.learners(task).into_iter().nth(index));
+            let vars = learner.map(|learner| learner.adapter.vars(false));
             let run = self.index;
             let mut last_event = platform::now_secs();
             let mut watch = |count: usize| {
@@ -397,8 +398,8 @@ impl Run {
         self.last_checkpoint = platform::now_secs();
         let Some(folder) = &self.folder else { return Ok(()) };
         let mut checkpoint = Checkpoint::default();
-        checkpoint.put_json("base_model", &self.prepared.model.fingerprint)?;
-        checkpoint.put_json("gathered", &self.gathered)?;
+        checkpoint.put_state("base_model", &self.prepared.model.fingerprint)?;
+        checkpoint.put_state("gathered", &self.gathered)?;
         self.trainer.save(&mut checkpoint).await?;
         folder.save_checkpoint(&checkpoint)?;
         folder.write_metrics(&self.gathered.steps)?;
@@ -460,7 +461,7 @@ impl Run {
             peak_memory_bytes: platform::peak_memory_bytes(),
             trainable_parameters: self.trainer.layout().parameters() as u64,
             settings,
-            command: self.command.clone(),
+            command: self.gathered.command.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             started_unix: self.gathered.started_unix,
             buffer: self.trainer.buffer().map(|buffer| BufferSummary {

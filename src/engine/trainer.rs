@@ -178,6 +178,7 @@ impl Trainer {
         let task_step = self.position.task_step + 1;
         let report = task_step.is_multiple_of(training.report_every) || task_step == phase_steps || step == 1;
         let now = platform::now_secs();
+        let tokens_before = self.position.tokens;
         // Dropout draws from the device's generator; seeding it from ours makes a resumed run the same.
         llama.device().seed(self.rng.next_u64());
         let mut gradient: Option<Tensor<1>> = None;
@@ -265,6 +266,15 @@ impl Trainer {
                 training.learning_rate
             )));
         }
+        // Numbers beyond f32 can end in hidden states of 0 instead of NaN: a finite loss without any gradient.
+        let total = losses.first().map_or(0.0, |(_, value)| *value);
+        if gradient_norm == 0.0 && total > 1e-3 && rate > 0.0 && self.layout.config().lora_alpha != 0.0 {
+            return Err(EngineError::Run(format!(
+                "no gradient is left at step {step} (task {}) although the loss is {total}, since the numbers have grown beyond all bounds: lower training.learning_rate (now {}) or set training.max_grad_norm",
+                phase + 1,
+                training.learning_rate
+            )));
+        }
         let (secs, steps, tokens) = match self.last_report {
             Some((at, step, tokens)) => {
                 (platform::now_secs() - at, self.position.step - step, self.position.tokens - tokens)
@@ -281,7 +291,7 @@ impl Trainer {
             losses,
             learning_rate: rate,
             gradient_norm,
-            tokens,
+            tokens: self.position.tokens - tokens_before,
             tokens_per_sec: tokens as f64 / secs.max(1e-9),
             secs_per_step: secs / steps.max(1) as f64,
             buffer_len: self.buffer.as_ref().map_or(0, ReplayBuffer::len),
@@ -368,13 +378,13 @@ impl Trainer {
     /// # Errors
     /// When the device cannot be read.
     pub async fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), EngineError> {
-        checkpoint.put_json("position", &self.position)?;
-        checkpoint.put_json("rng", &self.rng)?;
-        checkpoint.put_json("buffer", &self.buffer)?;
-        checkpoint.put_json("optimiser_steps", &self.optimiser.steps)?;
-        checkpoint.put_json("phase_started", &self.started)?;
+        checkpoint.put_state("position", &self.position)?;
+        checkpoint.put_state("rng", &self.rng)?;
+        checkpoint.put_state("buffer", &self.buffer)?;
+        checkpoint.put_state("optimiser_steps", &self.optimiser.steps)?;
+        checkpoint.put_state("phase_started", &self.started)?;
         let state = self.method.state();
-        checkpoint.put_json("method_state", &state.keys().collect::<Vec<_>>())?;
+        checkpoint.put_state("method_state", &state.keys().collect::<Vec<_>>())?;
         let fixed = [
             ("parameters", self.method.parameters()),
             ("first_moment", self.optimiser.first.clone()),
@@ -406,15 +416,15 @@ impl Trainer {
             }
             Ok(Tensor::from_data(TensorData::new(values, [expected]), device))
         };
-        self.position = checkpoint.get_json("position")?;
-        self.rng = checkpoint.get_json("rng")?;
-        self.buffer = checkpoint.get_json("buffer")?;
-        self.optimiser.steps = checkpoint.get_json("optimiser_steps")?;
-        self.started = checkpoint.get_json("phase_started")?;
+        self.position = checkpoint.get_state("position")?;
+        self.rng = checkpoint.get_state("rng")?;
+        self.buffer = checkpoint.get_state("buffer")?;
+        self.optimiser.steps = checkpoint.get_state("optimiser_steps")?;
+        self.started = checkpoint.get_state("phase_started")?;
         self.optimiser.first = vector("first_moment")?;
         self.optimiser.second = vector("second_moment")?;
         self.method.set_parameters(vector("parameters")?);
-        let names: Vec<String> = checkpoint.get_json("method_state")?;
+        let names: Vec<String> = checkpoint.get_state("method_state")?;
         let mut state = BTreeMap::new();
         for name in names {
             state.insert(name.clone(), vector(&format!("method.{name}"))?);

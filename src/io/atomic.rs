@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn replaces_the_old_file_only_at_commit() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::platform::scratch::folder().unwrap();
         let path = folder.path().join("new/state.json");
         write_file(&path, b"old").unwrap();
         let mut file = AtomicFile::create(&path).unwrap();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn full_disk_leaves_the_old_file_and_no_temporary_one() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::platform::scratch::folder().unwrap();
         let path = folder.path().join("state.json");
         write_file(&path, b"old").unwrap();
         let error = quota::with(2, || write_file(&path, b"longer than the disk")).unwrap_err().to_string();
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_folder_in_the_way_is_a_sentence() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::platform::scratch::folder().unwrap();
         let path = folder.path().join("taken");
         fs::create_dir_all(path.join("inside")).unwrap();
         assert!(write_file(&path, b"x").unwrap_err().to_string().contains("taken"));
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn removes_what_a_killed_writer_left_but_not_a_living_ones() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::platform::scratch::folder().unwrap();
         let path = folder.path().join("state.json");
         let old = folder.path().join(".state.json.0123456789abcdef.partial");
         let fresh = folder.path().join(".state.json.0123456789abcdee.partial");

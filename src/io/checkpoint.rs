@@ -19,34 +19,35 @@ const VERSION: u32 = 1;
 const PREAMBLE_BYTES: usize = 8 + 4 + 4 + 8;
 const CHECKSUM_BYTES: usize = 32;
 
-/// Named sections of bytes: small state as JSON, tensors as raw numbers.
+/// Named sections of bytes: small state as CBOR, tensors as raw numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
     pub sections: BTreeMap<String, Vec<u8>>,
 }
 
 impl Checkpoint {
-    /// Stores `value` as JSON. NaN and infinities do not survive JSON: give numbers that may be so to [`Checkpoint::put_f32`].
+    /// Stores `value` as CBOR (RFC 8949), which keeps every number bit for bit.
     ///
     /// # Errors
-    /// A sentence when the value has no JSON form (such as a map whose keys are not text).
-    pub fn put_json<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), IoError> {
-        let bytes = serde_json::to_vec(value).map_err(|error| {
+    /// A sentence when the value has no such form.
+    pub fn put_state<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), IoError> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(value, &mut bytes).map_err(|error| {
             IoError::file(
                 format!("section `{name}` of the checkpoint"),
-                format!("cannot be written as JSON ({error})."),
+                format!("cannot be written as CBOR ({error})."),
             )
         })?;
         self.sections.insert(name.to_owned(), bytes);
         Ok(())
     }
 
-    /// The value stored under `name` with [`Checkpoint::put_json`].
+    /// The value stored under `name` with [`Checkpoint::put_state`].
     ///
     /// # Errors
     /// A sentence when the section is missing or is not a `T`.
-    pub fn get_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, IoError> {
-        serde_json::from_slice(self.section(name)?).map_err(|error| {
+    pub fn get_state<T: DeserializeOwned>(&self, name: &str) -> Result<T, IoError> {
+        ciborium::from_reader(self.section(name)?).map_err(|error| {
             let what =
                 format!("does not hold what is expected there ({error}); resume with the version that wrote it.");
             IoError::file(format!("section `{name}` of the checkpoint"), what)

@@ -91,7 +91,7 @@ impl Llama {
             let length = values.len();
             Ok(Tensor::from_data(TensorData::new(values, [length]), device))
         };
-        let embed_tokens = chunked(&source.read_f32("model.embed_tokens.weight")?, d, device, options)?;
+        let embed_tokens = chunked(source.read_f32("model.embed_tokens.weight")?, d, device, options)?;
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for layer in 0..config.num_hidden_layers {
             let prefix = format!("model.layers.{layer}");
@@ -120,7 +120,7 @@ impl Llama {
         let lm_head = if config.tie_word_embeddings {
             None
         } else {
-            Some(chunked(&source.read_f32("lm_head.weight")?, d, device, options)?)
+            Some(chunked(source.read_f32("lm_head.weight")?, d, device, options)?)
         };
         Ok(Self {
             config: config.clone(),
@@ -311,10 +311,15 @@ fn module_name(prefix: &str, projection: Projection) -> String {
     format!("{prefix}.{}.{}", projection.parent(), projection.name())
 }
 
-/// Puts `[rows, width]` on the device in as few chunks of rows as the binding limit allows.
-fn chunked(values: &[f32], width: usize, device: &Device, options: LlamaOptions) -> Result<Vec<Tensor<2>>, ModelError> {
+/// Puts `[rows, width]` on the device in as few chunks of rows as the binding limit allows. The values move when one chunk
+/// holds them all: an embedding is the largest tensor of a small model, and a copy of it would be the peak of loading.
+fn chunked(
+    values: Vec<f32>,
+    width: usize,
+    device: &Device,
+    options: LlamaOptions,
+) -> Result<Vec<Tensor<2>>, ModelError> {
     let row_bytes = width * size_of::<f32>();
-    let rows = (options.max_binding_bytes / row_bytes.max(1)).max(1);
     if row_bytes > options.max_binding_bytes {
         return Err(ModelError::Device(format!(
             "one embedding row takes {row_bytes} bytes but the device binds at most {}: choose another device",
@@ -322,7 +327,11 @@ fn chunked(values: &[f32], width: usize, device: &Device, options: LlamaOptions)
         )));
     }
     let total = values.len() / width;
-    let rows = total.div_ceil(total.div_ceil(rows)); // equal chunks
+    let chunks = total.div_ceil(options.max_binding_bytes / row_bytes).max(1);
+    if chunks == 1 {
+        return Ok(vec![Tensor::from_data(TensorData::new(values, [total, width]), device)]);
+    }
+    let rows = total.div_ceil(chunks); // equal chunks
     Ok(values
         .chunks(rows * width)
         .map(|chunk| Tensor::from_data(TensorData::new(chunk.to_vec(), [chunk.len() / width, width]), device))

@@ -9,6 +9,9 @@ mod native;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
+#[cfg(test)]
+pub mod scratch;
+
 use native as here;
 #[cfg(target_arch = "wasm32")]
 use web as here;

@@ -174,7 +174,7 @@ fn settings_refuse_unknown_keys() {
 
 #[test]
 fn a_folder_on_disk_is_read_and_an_empty_one_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     assert!(matches!(import_path(folder.path(), &ImportSettings::default()), Err(DataError::Folder { .. })));
     std::fs::write(folder.path().join("train.jsonl"), lines(20, "a")).unwrap();
     std::fs::write(folder.path().join("eval.json"), "[{\"prompt\": \"b\", \"answer\": \"yes\"}]").unwrap();

@@ -6,14 +6,14 @@ use crate::io::test_model::{Numbers, names_in};
 
 fn example(step: u64) -> Checkpoint {
     let mut checkpoint = Checkpoint::default();
-    checkpoint.put_json("counters", &BTreeMap::from([("step", step)])).unwrap();
+    checkpoint.put_state("counters", &BTreeMap::from([("step", step)])).unwrap();
     checkpoint.put_f32("adapter", &[1.5, -0.0, f32::NAN, f32::MIN_POSITIVE / 2.0, f32::INFINITY]);
     checkpoint.put_f32("", &[]);
     checkpoint
 }
 
 fn step_of(checkpoint: &Checkpoint) -> u64 {
-    checkpoint.get_json::<BTreeMap<String, u64>>("counters").unwrap()["step"]
+    checkpoint.get_state::<BTreeMap<String, u64>>("counters").unwrap()["step"]
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn numbers_come_back_bit_for_bit() {
         .map(|_| f64::from_bits((numbers.below(1 << 31) as u64) << 33 ^ (numbers.below(1 << 31) as u64) << 7))
         .filter(|value| value.is_finite())
         .collect();
-    checkpoint.put_json("doubles", &doubles).unwrap();
+    checkpoint.put_state("doubles", &doubles).unwrap();
     let read = Checkpoint::from_bytes(&checkpoint.to_bytes(), "x").unwrap();
     assert_eq!(read, checkpoint);
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
@@ -33,9 +33,9 @@ fn numbers_come_back_bit_for_bit() {
         [0x3FC0_0000, 0x8000_0000, f32::NAN.to_bits(), 0x0040_0000, 0x7F80_0000]
     );
     assert!(read.get_f32("").unwrap().is_empty());
-    let doubles_read: Vec<f64> = read.get_json("doubles").unwrap();
+    let doubles_read: Vec<f64> = read.get_state("doubles").unwrap();
     let differing = doubles.iter().zip(&doubles_read).filter(|(a, b)| a.to_bits() != b.to_bits()).count();
-    assert_eq!(differing, 0, "of {}: serde_json needs its feature `float_roundtrip`", doubles.len());
+    assert_eq!(differing, 0, "of {}", doubles.len());
 }
 
 #[test]
@@ -48,15 +48,15 @@ fn missing_and_mistaken_sections_are_sentences() {
             .to_string()
             .contains("section `moments` of the checkpoint: is missing")
     );
-    assert!(checkpoint.get_json::<Vec<u8>>("counters").unwrap_err().to_string().contains("`counters`"));
+    assert!(checkpoint.get_state::<Vec<u8>>("counters").unwrap_err().to_string().contains("`counters`"));
     checkpoint.sections.insert("adapter".to_owned(), vec![0; 7]);
     assert!(checkpoint.get_f32("adapter").unwrap_err().to_string().contains("7 bytes"));
-    assert!(checkpoint.put_json("bad", &BTreeMap::from([(vec![1], 1)])).is_err());
+    assert!(checkpoint.put_state("bad", &BTreeMap::from([(vec![1], 1)])).is_err());
 }
 
 #[test]
 fn keeps_the_one_before() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("run.ckpt");
     for step in 1..=3 {
         example(step).save(&path).unwrap();
@@ -69,7 +69,7 @@ fn keeps_the_one_before() {
 
 #[test]
 fn a_cut_off_file_gives_the_one_before_with_a_warning() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("run.ckpt");
     example(1).save(&path).unwrap();
     example(2).save(&path).unwrap();
@@ -102,7 +102,7 @@ fn a_cut_off_file_gives_the_one_before_with_a_warning() {
 
 #[test]
 fn another_version_is_not_replaced_by_an_older_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("run.ckpt");
     example(1).save(&path).unwrap();
     example(2).save(&path).unwrap();
@@ -118,14 +118,14 @@ fn other_files_are_not_checkpoints() {
     for bytes in [b"PK\x03\x04 and so on for more than enough bytes".as_slice(), b"THALWEGS", b"no"] {
         assert!(Checkpoint::from_bytes(bytes, "x").unwrap_err().to_string().contains("x: is not a checkpoint"));
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let error = Checkpoint::load(&folder.path().join("none.ckpt")).unwrap_err().to_string();
     assert!(error.contains("none.ckpt: is not there"), "{error}");
 }
 
 #[test]
 fn full_disk_leaves_the_old_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("run.ckpt");
     example(1).save(&path).unwrap();
     example(2).save(&path).unwrap();

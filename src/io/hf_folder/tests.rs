@@ -12,7 +12,7 @@ fn refusal(folder: &Path) -> String {
 
 #[test]
 fn opens_a_whole_folder_and_reads_its_weights() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     write_folder(folder.path(), Dtype::BF16);
     fs::write(folder.path().join("tokenizer_config.json"), "{}").unwrap();
     fs::write(folder.path().join("generation_config.json"), r#"{"eos_token_id": [9, 4, 2], "top_p": 0.9}"#).unwrap();
@@ -32,7 +32,7 @@ fn opens_a_whole_folder_and_reads_its_weights() {
 
 #[test]
 fn opens_the_same_from_memory() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     write_folder(folder.path(), Dtype::F16);
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     let parts = ModelParts {
@@ -49,7 +49,7 @@ fn opens_the_same_from_memory() {
 
 #[test]
 fn each_missing_file_is_a_sentence_with_its_path() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("model");
     assert!(refusal(&path).contains("is not there"), "{}", refusal(&path));
     for name in ["config.json", "model.safetensors", "tokenizer.json"] {
@@ -68,7 +68,7 @@ fn each_missing_file_is_a_sentence_with_its_path() {
 
 #[test]
 fn weights_of_another_model_are_refused_by_tensor() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path();
     write_folder(path, Dtype::F32);
     let file = path.join("model.safetensors");
@@ -94,7 +94,7 @@ fn weights_of_another_model_are_refused_by_tensor() {
 
 #[test]
 fn a_type_that_cannot_be_read_is_refused_before_reading() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     write_folder(folder.path(), Dtype::F32);
     let file = folder.path().join("model.safetensors");
     let bytes = fs::read(&file).unwrap();
@@ -111,7 +111,7 @@ fn a_type_that_cannot_be_read_is_refused_before_reading() {
 
 #[test]
 fn lists_ignored_tensors_but_not_harmless_ones() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     write_folder(folder.path(), Dtype::F32);
     let mut tensors = weights(1);
     for name in ["score.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"] {
@@ -123,7 +123,7 @@ fn lists_ignored_tensors_but_not_harmless_ones() {
 
 #[test]
 fn a_tied_head_may_be_stored_twice_but_not_differ() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     write_folder(folder.path(), Dtype::F32);
     let tied = ModelConfig { tie_word_embeddings: true, ..config() };
     fs::write(folder.path().join("config.json"), tied.to_json()).unwrap();
@@ -141,7 +141,7 @@ fn a_tied_head_may_be_stored_twice_but_not_differ() {
 
 #[test]
 fn the_fingerprint_knows_weights_not_files() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let (one, shards, other) = (folder.path().join("one"), folder.path().join("shards"), folder.path().join("other"));
     write_folder(&one, Dtype::F16);
     write_sharded_folder(&shards, Dtype::F16);

@@ -12,7 +12,7 @@ fn all(_: usize, _: usize) -> ControlFlow<()> {
 
 #[test]
 fn adds_the_scaled_product_and_leaves_the_rest() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let (base, out) = (folder.path().join("base"), folder.path().join("out"));
     write_folder(&base, Dtype::F32);
     let adapter = test_model::adapter(2, &[Projection::KProj, Projection::UpProj]);
@@ -54,7 +54,7 @@ fn equals_the_merge_of_peft() {
         let base = fixtures.join(name);
         let (config, _) = open_weights(&base).unwrap();
         let adapter = read_adapter(&base.join("adapter"), &config).unwrap().adapter;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::platform::scratch::folder().unwrap();
         merge_adapter(&base, &adapter, &folder.path().join("out"), &mut all).unwrap();
         let mut merged = ShardedFolder::open(&folder.path().join("out")).unwrap();
         let mut expected = SafetensorsFile::open(&base.join("adapter_expected.safetensors")).unwrap();
@@ -73,7 +73,7 @@ fn equals_the_merge_of_peft() {
 
 #[test]
 fn keeps_shards_types_and_untouched_bytes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let (base, out) = (folder.path().join("base"), folder.path().join("out"));
     write_sharded_folder(&base, Dtype::BF16);
     for name in
@@ -104,7 +104,7 @@ fn keeps_shards_types_and_untouched_bytes() {
 
 #[test]
 fn whatever_fails_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let (base, out) = (folder.path().join("base"), folder.path().join("out"));
     write_folder(&base, Dtype::F16);
     let adapter = test_model::adapter(1, &[Projection::VProj]);

@@ -32,7 +32,7 @@ fn read_with(changes: &Value) -> Result<LoadedAdapter, String> {
 
 #[test]
 fn writes_what_it_reads() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("adapter");
     for (rank, targets) in [(2, TARGETS.as_slice()), (1, &[Projection::KProj]), (3, &Projection::ALL)] {
         let adapter = test_model::adapter(rank, targets);
@@ -171,7 +171,7 @@ fn an_adapter_of_another_model_is_told_apart() {
 
 #[test]
 fn missing_files_and_nan_are_sentences() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let refusal = || read_adapter(folder.path(), &test_model::config()).unwrap_err().to_string();
     assert!(refusal().contains("adapter_config.json: is not there"));
     fs::write(folder.path().join(CONFIG_FILE), settings_json().to_string()).unwrap();
@@ -189,7 +189,7 @@ fn missing_files_and_nan_are_sentences() {
 
 #[test]
 fn full_disk_leaves_both_old_files() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("adapter");
     let old = test_model::adapter(2, &TARGETS);
     write_adapter(&path, &old, None, None).unwrap();

@@ -99,7 +99,7 @@ fn refuses_headers_that_lie() {
 
 #[test]
 fn a_missing_file_and_a_folder_are_sentences() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let absent = SafetensorsFile::open(&folder.path().join("no.safetensors")).unwrap_err().to_string();
     assert!(absent.contains("no.safetensors: is not there"), "{absent}");
     assert!(SafetensorsFile::open(folder.path()).unwrap_err().to_string().contains("is a folder"));
@@ -107,7 +107,7 @@ fn a_missing_file_and_a_folder_are_sentences() {
 
 #[test]
 fn a_file_cut_off_after_opening_is_a_sentence() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("w.safetensors");
     test_model::write_tensors(&path, &[("a".into(), vec![9], vec![1.0; 9])], Dtype::F32);
     let mut file = SafetensorsFile::open(&path).unwrap();
@@ -117,7 +117,7 @@ fn a_file_cut_off_after_opening_is_a_sentence() {
 
 #[test]
 fn writes_what_it_reads() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("w.safetensors");
     let values = Numbers(3).values(70_000);
     let tensors = [
@@ -174,7 +174,7 @@ fn refuses_to_write_what_could_not_be_read() {
 
 #[test]
 fn full_disk_leaves_the_old_file() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path().join("w.safetensors");
     std::fs::write(&path, "old").unwrap();
     let values = vec![1.0; 1000];
@@ -187,7 +187,7 @@ fn full_disk_leaves_the_old_file() {
 
 #[test]
 fn reads_shards_as_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     write_sharded_folder(folder.path(), Dtype::F16);
     let mut shards = ShardedFolder::open(folder.path()).unwrap();
     assert_eq!(shards.names().len(), test_model::weights(1).len());
@@ -200,7 +200,7 @@ fn reads_shards_as_one() {
 
 #[test]
 fn refuses_shards_that_are_missing_or_mixed_up() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::platform::scratch::folder().unwrap();
     let path = folder.path();
     let refusal = || ShardedFolder::open(path).unwrap_err().to_string();
     assert!(refusal().contains("has neither model.safetensors nor"));
