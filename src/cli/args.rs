@@ -88,7 +88,7 @@ pub struct DemoArgs {
     /// Folder for the runs and the report
     #[arg(long, value_name = "DIR")]
     pub output: Option<String>,
-    /// Methods to compare, such as seq,i_lora
+    /// Methods to compare, such as `seq,i_lora`
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = method)]
     pub methods: Vec<String>,
     /// Fewer and smaller tasks: shows the way, not the numbers
@@ -140,7 +140,7 @@ pub struct RunArgs {
     /// Highest learning rate of AdamW
     #[arg(long, value_name = "X")]
     pub learning_rate: Option<f64>,
-    /// Rank of the adapters (lora_alpha stays; `--set lora.lora_alpha=…` changes it)
+    /// Rank of the adapters (`lora_alpha` stays; `--set lora.lora_alpha=…` changes it)
     #[arg(long, value_name = "N")]
     pub rank: Option<usize>,
     /// Longest example in tokens
@@ -149,7 +149,7 @@ pub struct RunArgs {
     /// Examples that the replay buffer holds
     #[arg(long, value_name = "N")]
     pub buffer: Option<usize>,
-    /// Any setting, such as training.schedule=cosine, evaluation.max_examples=50, i_lora.gamma=0.5 or i_lora.preset=paper
+    /// Any setting, such as training.schedule=cosine, `evaluation.max_examples=50`, `i_lora.gamma=0.5` or `i_lora.preset=paper`
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
     /// Print the experiment as TOML and exit

@@ -35,7 +35,7 @@ mod tests {
     fn the_demo_compares_seq_with_i_lora_on_what_is_built_in() {
         for quick in [false, true] {
             let config = experiment(&DemoArgs { quick, ..DemoArgs::default() }).unwrap();
-            let names: Vec<&str> = config.methods.iter().map(|method| method.name()).collect();
+            let names: Vec<&str> = config.methods.iter().map(crate::engine::config::MethodConfig::name).collect();
             assert_eq!((names, config.model.as_str()), (vec!["seq", "i_lora"], "builtin"), "quick: {quick}");
         }
         let args =

@@ -26,9 +26,9 @@ pub(super) fn pretrain(args: &PretrainArgs, session: &Session) -> anyhow::Result
         report.first_loss
     );
     if args.events.json_events {
-        note(&text)
+        note(&text);
     } else {
-        say(&text)?
+        say(&text)?;
     }
     Ok(if report.stopped { Ending::Stopped } else { Ending::Done })
 }

@@ -51,7 +51,7 @@ pub(super) fn run_experiment(
     // What a stop left undone: this run can be resumed, the methods after it have not begun.
     let begun = outcome.reports.len() + outcome.failed.len() + outcome.stopped.len();
     if let (Ending::Stopped, Some(rest)) = (ending, config.methods.get(begun..).filter(|rest| !rest.is_empty())) {
-        let names: Vec<&str> = rest.iter().map(|method| method.name()).collect();
+        let names: Vec<&str> = rest.iter().map(super::super::engine::config::MethodConfig::name).collect();
         note(&format!("not started: {}; run the command again with only these methods", names.join(", ")));
     }
     Ok(ending)

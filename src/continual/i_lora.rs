@@ -195,7 +195,9 @@ impl ILora {
         let mut sum: Option<Tensor<1>> = None;
         for (h, g) in pairs {
             let gap = if self.one_sided { activation::relu(g - h) } else { h - g };
-            let term = (gap.clone() * gap).mean();
+            // sum over count, not mean(): burn reduces a sum in a tree, a mean of a matrix in one serial loop per output
+            let [rows, columns] = gap.dims();
+            let term = (gap.clone() * gap).sum().div_scalar((rows * columns).max(1) as f64);
             sum = Some(match sum {
                 Some(sum) => sum + term,
                 None => term,

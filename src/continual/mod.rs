@@ -120,6 +120,12 @@ pub trait Method: Send {
     }
 }
 
+/// A named set of settings: its name, and each changed setting with its value as typed.
+pub type Preset = (&'static str, Vec<(&'static str, &'static str)>);
+
+/// Makes a method around a fresh adapter.
+pub type MakeMethod = fn(Adapter, &Knobs) -> Result<Box<dyn Method>, KnobError>;
+
 /// One line of the register: how a method is called, described, set and made.
 pub struct MethodEntry {
     /// Name in files and flags.
@@ -133,9 +139,9 @@ pub struct MethodEntry {
     /// Its settings.
     pub knobs: fn() -> Vec<Knob>,
     /// Named sets of settings.
-    pub presets: fn() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)>,
+    pub presets: fn() -> Vec<Preset>,
     /// Makes it around a fresh adapter.
-    pub make: fn(Adapter, &Knobs) -> Result<Box<dyn Method>, KnobError>,
+    pub make: MakeMethod,
 }
 
 /// All methods, in the order in which they are shown.

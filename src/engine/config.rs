@@ -8,6 +8,7 @@ use crate::continual::replay::ReplayPolicy;
 use crate::continual::{MethodEntry, find};
 use crate::data::task::Metric;
 use crate::model::LoraConfig;
+use crate::model::llama::MOST_PAD_MULTIPLE;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -304,6 +305,7 @@ impl ExperimentConfig {
             ))
         })?;
         let wrong = |what: String| EngineError::Setting(format!("--set {assignment}: {what}"));
+        self.check_seed()?;
         let mut tree = toml::Table::try_from(self).map_err(|error| wrong(error.to_string()))?;
         let parsed: toml::Value = format!("value = {value}")
             .parse::<toml::Table>()
@@ -337,6 +339,12 @@ impl ExperimentConfig {
         toml::to_string_pretty(self).map_err(|error| EngineError::Setting(error.to_string()))
     }
 
+    /// A frozen configuration is TOML, which has no larger whole numbers.
+    fn check_seed(&self) -> Result<(), EngineError> {
+        let fits = i64::try_from(self.seed).is_ok();
+        fits.then_some(()).ok_or_else(|| EngineError::Setting(format!("`seed` must be at most {}", i64::MAX)))
+    }
+
     /// Refuses what cannot work, before anything is loaded.
     ///
     /// # Errors
@@ -349,6 +357,10 @@ impl ExperimentConfig {
         }
         if self.tasks.is_empty() {
             return no("`tasks` is empty: name at least one, such as tasks = [\"builtin:stance\"] or a file");
+        }
+        self.check_seed()?;
+        if t.pad_multiple > MOST_PAD_MULTIPLE {
+            return Err(EngineError::Setting(format!("`training.pad_multiple` must be at most {MOST_PAD_MULTIPLE}")));
         }
         if t.batch_size == 0 || t.gradient_accumulation == 0 || t.pad_multiple == 0 || t.report_every == 0 {
             return no(
@@ -383,7 +395,7 @@ impl ExperimentConfig {
     }
 }
 
-/// The nearest known name in serde's `unknown field `x`, expected one of `a`, `b``.
+/// The nearest known name in serde's message, which quotes the unknown field first and the known ones after it.
 fn suggestion(message: &str) -> Option<String> {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (unknown, known) = names.split_first()?;

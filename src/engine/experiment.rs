@@ -9,6 +9,7 @@ use super::protocol::Event;
 use super::report::RunReport;
 use super::run::{Ending, Run, Sink};
 use super::run_folder::{RunFolder, write_html};
+use crate::model::AdapterLayout;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,8 +33,10 @@ pub async fn load(config: &ExperimentConfig, emit: Sink<'_>) -> Result<Arc<Prepa
     config.check()?;
     emit(Event::PhaseStarted { phase: "loading".into(), detail: config.model.clone() });
     let mut folder = open_model(&config.model)?;
+    // Refused here, before any folder is made.
+    AdapterLayout::new(&folder.config, &config.lora)?;
     let longest_answer = 128;
-    let max_seq = config.training.max_length + longest_answer;
+    let max_seq = config.training.max_length.saturating_add(longest_answer);
     let device = choose_device(config, &folder.config, emit).await?;
     emit(Event::DeviceChosen { name: device.name.clone(), reason: device.reason.clone() });
     let model = load_model(&mut folder, &device, max_seq)?;

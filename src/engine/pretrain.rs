@@ -168,9 +168,9 @@ pub async fn pretrain(
         let norm = norm.sum.map_or_else(|| loss.value.zeros_like(), Tensor::sqrt);
         let scale = norm.clone().add_scalar(1e-6).recip().clamp_max(1.0);
         let rate = learning_rate(&settings, step, config.steps);
-        let update = adamw_step(&settings, rate, step as u64 + 1);
-        let plain = kernels::AdamWStep { weight_decay: 0.0, ..update };
-        model.visit(&mut Update { gradients: &gradients, moments: &mut moments, next: 0, scale, update, plain });
+        let decayed = adamw_step(&settings, rate, step as u64 + 1);
+        let plain = kernels::AdamWStep { weight_decay: 0.0, ..decayed };
+        model.visit(&mut Update { gradients: &gradients, moments: &mut moments, next: 0, scale, decayed, plain });
         done = step + 1;
         if done.is_multiple_of(10) || done == config.steps {
             let value = read(loss.value).await?.first().copied().unwrap_or(f32::NAN);
@@ -386,7 +386,7 @@ struct Update<'a> {
     moments: &'a mut Vec<(Tensor<1>, Tensor<1>)>,
     next: usize,
     scale: Tensor<1>,
-    update: kernels::AdamWStep,
+    decayed: kernels::AdamWStep,
     plain: kernels::AdamWStep,
 }
 
@@ -413,7 +413,7 @@ impl WeightVisitor for Update<'_> {
         self.apply(weight, self.plain);
     }
     fn matrix(&mut self, weight: &mut Tensor<2>) {
-        self.apply(weight, self.update);
+        self.apply(weight, self.decayed);
     }
 }
 

@@ -22,7 +22,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
-    /// A phase has begun, such as `loading`, `compiling kernels`, `training` or `evaluating`.
+    /// A phase has begun, such as `loading`, `warming up`, `training` or `evaluating`.
     PhaseStarted { phase: String, detail: String },
     /// The device that will be used, and why.
     DeviceChosen { name: String, reason: String },

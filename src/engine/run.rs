@@ -198,7 +198,7 @@ impl Run {
         } else {
             self.prepared.tasks[phase].task.name.clone()
         };
-        let phase_name = if self.trainer.position().step == 0 { "compiling kernels" } else { "training" };
+        let phase_name = if self.trainer.position().step == 0 { "warming up" } else { "training" };
         emit(Event::PhaseStarted { phase: phase_name.into(), detail: detail.clone() });
         self.trainer.reset_clock();
         while self.trainer.position().task_step < steps {
@@ -331,15 +331,13 @@ impl Run {
 
     /// Scores a subset in the middle of a task, for the curves.
     async fn curve_point(&mut self, control: &Control, emit: Sink<'_>) -> Result<(), EngineError> {
-        let before = platform::now_secs();
+        let (before, subset) = (platform::now_secs(), self.config.evaluation.subset);
         let step = self.trainer.position().step;
         for index in 0..self.gathered.learners.len() {
-            if let Some(task_scores) = self.score_all(Some(index), self.config.evaluation.subset, control, emit).await?
-            {
-                let learner = &mut self.gathered.learners[index];
-                learner.curve.retain(|point| point.step < step);
-                learner.curve.push(CurvePoint { step, task_scores });
-            }
+            let Some(task_scores) = self.score_all(Some(index), subset, control, emit).await? else { return Ok(()) };
+            let learner = &mut self.gathered.learners[index];
+            learner.curve.retain(|point| point.step < step);
+            learner.curve.push(CurvePoint { step, task_scores });
         }
         self.gathered.eval_secs += platform::now_secs() - before;
         Ok(())

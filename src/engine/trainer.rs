@@ -36,6 +36,26 @@ pub struct Position {
     pub tokens: u64,
 }
 
+/// An example by its task and its place there.
+type Member = (usize, usize);
+
+/// The order of one epoch: of which phase, which epoch, and its batches.
+struct EpochPlan {
+    phase: usize,
+    epoch: usize,
+    batches: Vec<Vec<Member>>,
+}
+
+/// What one part of a step works on.
+struct Drawn {
+    current: Batch,
+    replay: Option<Batch>,
+    /// Places in the buffer of the replayed examples.
+    items: Vec<usize>,
+    /// Examples that enter the buffer after the optimiser step.
+    to_insert: Vec<Member>,
+}
+
 /// State of one run's learning.
 pub struct Trainer {
     config: ExperimentConfig,
@@ -45,8 +65,8 @@ pub struct Trainer {
     buffer: Option<ReplayBuffer>,
     rng: ChaCha8Rng,
     position: Position,
-    /// The batches of the epoch being read, as (task, example) pairs, and which epoch of which task it is.
-    plan: Option<(usize, usize, Vec<Vec<(usize, usize)>>)>,
+    /// The epoch being read.
+    plan: Option<EpochPlan>,
     started: bool,
     last_report: Option<(f64, u64, u64)>,
 }
@@ -138,15 +158,15 @@ impl Trainer {
     }
 
     /// Examples of micro-batch number `index` of the present phase, as (task, example) pairs, and whether it is the first epoch.
-    fn examples(&mut self, prepared: &Prepared, index: usize) -> (Vec<(usize, usize)>, bool) {
+    fn examples(&mut self, prepared: &Prepared, index: usize) -> (Vec<Member>, bool) {
         let phase = self.position.task;
         let pool: Vec<usize> = if self.method.joint() { (0..prepared.tasks.len()).collect() } else { vec![phase] };
         let batch_size = self.config.training.batch_size;
         let total: usize = pool.iter().map(|&task| prepared.tasks[task].train.len()).sum();
         let per_epoch = total.div_ceil(batch_size).max(1);
         let (epoch, at) = (index / per_epoch, index % per_epoch);
-        if self.plan.as_ref().is_none_or(|(p, e, _)| (*p, *e) != (phase, epoch)) {
-            let members: Vec<(usize, usize)> = pool
+        if self.plan.as_ref().is_none_or(|plan| (plan.phase, plan.epoch) != (phase, epoch)) {
+            let members: Vec<Member> = pool
                 .iter()
                 .flat_map(|&task| (0..prepared.tasks[task].train.len()).map(move |example| (task, example)))
                 .collect();
@@ -154,11 +174,41 @@ impl Trainer {
             // The order depends on seed, phase and epoch alone, so every method sees the same examples in the same order.
             let seed = mix(self.config.seed, phase as u64, epoch as u64);
             let plan = plan_epoch(&lengths, batch_size, seed, self.config.training.pad_multiple);
-            let plan = plan.into_iter().map(|batch| batch.into_iter().map(|index| members[index]).collect()).collect();
-            self.plan = Some((phase, epoch, plan));
+            let batches =
+                plan.into_iter().map(|batch| batch.into_iter().map(|index| members[index]).collect()).collect();
+            self.plan = Some(EpochPlan { phase, epoch, batches });
         }
-        let plan = self.plan.as_ref().map(|(_, _, plan)| plan.as_slice()).unwrap_or_default();
-        (plan.get(at % plan.len().max(1)).cloned().unwrap_or_default(), epoch == 0)
+        let batches = self.plan.as_ref().map(|plan| plan.batches.as_slice()).unwrap_or_default();
+        (batches.get(at % batches.len().max(1)).cloned().unwrap_or_default(), epoch == 0)
+    }
+
+    /// Draws part number `index` of the present phase: a batch of the task, and one from the buffer for methods that replay.
+    fn draw(&mut self, prepared: &Prepared, index: usize, step: u64) -> Result<Drawn, EngineError> {
+        let training = &self.config.training;
+        let (multiple, replayed) = (training.pad_multiple, self.config.replay.batch_size);
+        let count = if replayed > 0 { replayed } else { training.batch_size };
+        let (members, first_epoch) = self.examples(prepared, index);
+        let encoded: Vec<&Encoded> =
+            members.iter().map(|&(task, example)| &prepared.tasks[task].train[example]).collect();
+        let pad = prepared.model.tokenizer.pad_id().unwrap_or(0);
+        let current = Batch::from_encoded(&encoded, pad, multiple)?;
+        let needs = self.method.replay();
+        // Each example is offered once, in the first epoch, so that the reservoir stays unbiased.
+        let mut to_insert = if needs.is_some() && first_epoch { members } else { Vec::new() };
+        if needs.is_some_and(|needs| needs.insert == InsertWhen::BeforeForward) {
+            self.insert(prepared, &to_insert, step);
+            to_insert.clear();
+        }
+        let items = match (&self.buffer, needs) {
+            (Some(buffer), Some(needs)) => {
+                buffer.sample(count, (!needs.replay_current).then_some(self.position.task), &mut self.rng)
+            }
+            _ => Vec::new(),
+        };
+        let replay = self.replay_batch(&items, pad)?;
+        let tokens = current.tokens.len() + replay.as_ref().map_or(0, |batch| batch.tokens.len());
+        self.position.tokens += tokens as u64;
+        Ok(Drawn { current, replay, items, to_insert })
     }
 
     /// Makes one optimiser step. Values are read back, and a report returned, every `report_every` steps and at the last one.
@@ -183,36 +233,13 @@ impl Trainer {
         llama.device().seed(self.rng.next_u64());
         let mut gradient: Option<Tensor<1>> = None;
         let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
-        for micro in 0..training.gradient_accumulation {
-            let (members, first_epoch) =
-                self.examples(prepared, self.position.task_step * training.gradient_accumulation + micro);
-            let encoded: Vec<&Encoded> =
-                members.iter().map(|&(task, example)| &prepared.tasks[task].train[example]).collect();
-            let pad = prepared.model.tokenizer.pad_id().unwrap_or(0);
-            let current = Batch::from_encoded(&encoded, pad, training.pad_multiple)?;
-            let needs = self.method.replay();
-            let inserts = needs.filter(|_| first_epoch).map(|needs| needs.insert);
-            if inserts == Some(InsertWhen::BeforeForward) {
-                self.insert(prepared, &members, step);
-            }
-            let drawn = match (&self.buffer, needs) {
-                (Some(buffer), Some(needs)) => {
-                    let count = if self.config.replay.batch_size > 0 {
-                        self.config.replay.batch_size
-                    } else {
-                        training.batch_size
-                    };
-                    buffer.sample(count, (!needs.replay_current).then_some(phase), &mut self.rng)
-                }
-                _ => Vec::new(),
-            };
-            let replay = self.replay_batch(&drawn, pad)?;
-            self.position.tokens +=
-                (current.tokens.len() + replay.as_ref().map_or(0, |batch| batch.tokens.len())) as u64;
+        let mut to_insert = Vec::new();
+        for part in 0..training.gradient_accumulation {
+            let drawn = self.draw(prepared, self.position.task_step * training.gradient_accumulation + part, step)?;
             let context = StepContext {
                 model: llama,
-                current: &current,
-                replay: replay.as_ref(),
+                current: &drawn.current,
+                replay: drawn.replay.as_ref(),
                 step,
                 task: phase,
                 want_replay_losses: report,
@@ -229,14 +256,12 @@ impl Trainer {
                 }
             }
             if let Some(buffer) = &mut self.buffer {
-                buffer.record_replay(&drawn, step);
+                buffer.record_replay(&drawn.items, step);
             }
-            if let (Some((working, slow)), Some(replay)) = (result.replay_nll, &replay) {
-                self.record_losses(&drawn, replay, working, slow).await?;
+            if let (Some((working, slow)), Some(replay)) = (result.replay_nll, &drawn.replay) {
+                self.record_losses(&drawn.items, replay, working, slow).await?;
             }
-            if inserts == Some(InsertWhen::AfterStep) {
-                self.insert(prepared, &members, step);
-            }
+            to_insert.extend(drawn.to_insert);
         }
         let Some(mut gradient) = gradient else { return Ok(None) };
         #[allow(clippy::cast_precision_loss)] // a small count
@@ -248,6 +273,7 @@ impl Trainer {
         let (parameters, norm) = self.optimiser.step(self.method.parameters(), gradient, rate, &training);
         self.method.set_parameters(parameters);
         self.method.after_step(step);
+        self.insert(prepared, &to_insert, step);
         self.position.step = step;
         self.position.task_step = task_step;
         if !report {
@@ -314,7 +340,7 @@ impl Trainer {
         Ok(read((gap.clone() * gap).sum().sqrt()).await?.first().copied())
     }
 
-    fn insert(&mut self, prepared: &Prepared, members: &[(usize, usize)], step: u64) {
+    fn insert(&mut self, prepared: &Prepared, members: &[Member], step: u64) {
         let Some(buffer) = &mut self.buffer else { return };
         for &(task, example) in members {
             let source = &prepared.tasks[task];

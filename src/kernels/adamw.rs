@@ -3,7 +3,7 @@
 use super::parallel;
 use super::webgpu::{Rows, Shader};
 
-/// `shaders/adamw.wgsl`: buffers param, grad, first, second, grad_scale, out param, out first, out second, info
+/// `shaders/adamw.wgsl`: buffers param, grad, first, second, `grad_scale`, out param, out first, out second, info
 /// `[length, settings bits…]`; one invocation an element.
 pub(super) const SHADER: Shader = Shader::new("adamw", include_str!("../../shaders/adamw.wgsl"), Rows::PerInvocation);
 

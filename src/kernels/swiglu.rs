@@ -3,7 +3,7 @@
 use super::parallel;
 use super::webgpu::{Rows, Shader};
 
-/// `shaders/swiglu.wgsl`: buffers gate_up, out, info `[rows, columns]`; one invocation an output.
+/// `shaders/swiglu.wgsl`: buffers `gate_up`, out, info `[rows, columns]`; one invocation an output.
 pub(super) const SHADER: Shader = Shader::new("swiglu", include_str!("../../shaders/swiglu.wgsl"), Rows::PerInvocation);
 
 /// The kernel in plain Rust: `gate_up [n, 2f]`, `out [n, f]`.

@@ -4,7 +4,7 @@
 use super::parallel;
 use super::webgpu::{Rows, Shader};
 
-/// `shaders/swiglu_backward.wgsl`: buffers gate_up, dy, out, info `[rows, columns]`; one invocation a pair.
+/// `shaders/swiglu_backward.wgsl`: buffers `gate_up`, dy, out, info `[rows, columns]`; one invocation a pair.
 pub(super) const SHADER: Shader =
     Shader::new("swiglu_backward", include_str!("../../shaders/swiglu_backward.wgsl"), Rows::PerInvocation);
 

@@ -86,6 +86,12 @@ impl AdapterLayout {
         if config.rank == 0 {
             return refuse("`r` is 0: choose a rank of at least 1");
         }
+        if config.rank > model.hidden_size {
+            return refuse(&format!(
+                "`r` is {}, more than the model's width of {}, where an update has full rank already: choose a smaller rank",
+                config.rank, model.hidden_size
+            ));
+        }
         if config.target_modules.is_empty() {
             return refuse(
                 "`target_modules` is empty: name at least one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",

@@ -11,6 +11,9 @@ use crate::data::batch::Batch;
 use crate::kernels::{self, AttentionShape};
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 
+/// Rows may be padded beyond the longest sequence to a multiple of at most this many tokens.
+pub const MOST_PAD_MULTIPLE: usize = 128;
+
 /// What a caller may choose when a model is put on a device.
 #[derive(Clone, Copy, Debug)]
 pub struct LlamaOptions {
@@ -50,7 +53,7 @@ pub struct Llama {
     pub(super) lm_head: Option<Vec<Tensor<2>>>,
     pub(super) layers: Vec<Layer>,
     pub(super) norm: Tensor<1>,
-    /// Cosines and sines of the rotary positions, `[max_seq, head_dim]`.
+    /// Cosines and sines of the rotary positions, `[max_seq + MOST_PAD_MULTIPLE, head_dim]`.
     pub(super) rope_table: Tensor<2>,
     pub(super) max_seq: usize,
 }
@@ -129,7 +132,7 @@ impl Llama {
             lm_head,
             layers,
             norm,
-            rope_table: rope_table(config, options.max_seq, device),
+            rope_table: rope_table(config, options.max_seq + MOST_PAD_MULTIPLE, device),
             max_seq: options.max_seq,
         })
     }
@@ -140,7 +143,7 @@ impl Llama {
         &self.device
     }
 
-    /// Longest sequence the rotary table covers.
+    /// Longest sequence, pads not counted.
     #[must_use]
     pub fn max_seq(&self) -> usize {
         self.max_seq
@@ -174,7 +177,7 @@ impl Llama {
     /// Runs a batch through all blocks.
     ///
     /// # Panics
-    /// When the batch is longer than [`Llama::max_seq`]: callers cut their texts before.
+    /// When the batch is longer than [`Llama::max_seq`] and its padding: callers cut their texts before.
     #[must_use]
     pub fn forward(&self, batch: &Batch, pass: Pass<'_>) -> Hidden {
         self.forward_embedded(self.embed(&batch.tokens), batch.batch, batch.seq, pass)
@@ -183,10 +186,10 @@ impl Llama {
     /// As [`Llama::forward`] from embeddings `[batch * seq, hidden_size]` (prompt methods put learned vectors in front).
     ///
     /// # Panics
-    /// When `seq` exceeds [`Llama::max_seq`].
+    /// When `seq` exceeds [`Llama::max_seq`] by [`MOST_PAD_MULTIPLE`] or more.
     #[must_use]
     pub fn forward_embedded(&self, x: Tensor<2>, batch: usize, seq: usize, pass: Pass<'_>) -> Hidden {
-        assert!(seq <= self.max_seq, "a sequence of {seq} tokens, but the rotary table has {}", self.max_seq);
+        assert!(seq < self.max_seq + MOST_PAD_MULTIPLE, "a sequence of {seq} tokens, but the most is {}", self.max_seq);
         let shape = self.attention_shape(batch, seq);
         let mut x = x;
         let mut layers = Vec::new();

@@ -46,7 +46,7 @@ impl TensorSource for RandomWeights {
         if name.ends_with("norm.weight") {
             return Ok(vec![1.0; count]);
         }
-        if name.ends_with(".bias") {
+        if name.rsplit('.').next() == Some("bias") {
             return Ok(vec![0.0; count]);
         }
         let residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");

@@ -8,10 +8,10 @@ mod native;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
-#[cfg(not(target_arch = "wasm32"))]
 #[cfg(test)]
 pub mod scratch;
 
+#[cfg(not(target_arch = "wasm32"))]
 use native as here;
 #[cfg(target_arch = "wasm32")]
 use web as here;

@@ -67,8 +67,9 @@ pub fn on_interrupt(mut react: impl FnMut() + Send + 'static) -> Result<(), Plat
         return Err(refused("somebody listens already".to_owned()));
     }
     let heard = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&heard))
-        .map_err(|error| refused(error.to_string()))?;
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&heard)).map_err(|error| refused(error.to_string()))?;
+    }
     // A signal handler may do next to nothing, so it sets a flag and this thread looks at it.
     thread::Builder::new()
         .name("interrupts".to_owned())

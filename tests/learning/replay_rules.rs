@@ -1,9 +1,10 @@
 //! What enters the buffer, what comes out of it, and that the methods which need it do use it: checks 5 and 11.
 
 use super::stream::{config, learner, method, prepare, train, without_dropout};
+use super::tiny_model::Scratch;
 use std::collections::BTreeSet;
 use thalweg::data::batch::Batch;
-use thalweg::engine::config::ExperimentConfig;
+use thalweg::engine::config::{ExperimentConfig, TaskConfig};
 use thalweg::engine::prepare::Prepared;
 use thalweg::engine::report::StepReport;
 use thalweg::model::AdapterVars;
@@ -106,13 +107,30 @@ fn loss(prepared: &Prepared, task: usize, vars: Option<&AdapterVars>) -> f64 {
     nll.iter().map(|value| f64::from(*value)).sum::<f64>() / nll.len() as f64
 }
 
+/// Three tasks that contradict one another: each has one answer of its own.
+fn one_answer_each(scratch: &Scratch) -> Vec<TaskConfig> {
+    ["red", "blue", "green"]
+        .iter()
+        .map(|answer| {
+            let line =
+                |number: usize| format!("{{\"prompt\": \"Item {number}? Answer:\", \"answer\": \"{answer}\"}}\n");
+            let path = scratch.join(&format!("{answer}.jsonl"));
+            std::fs::write(&path, (100..140).map(line).collect::<String>()).unwrap();
+            TaskConfig::Source(path.display().to_string())
+        })
+        .collect()
+}
+
 #[test]
 fn joint_training_sees_all_tasks_at_once() {
     let _alone = without_dropout();
+    let scratch = Scratch::new("joint");
     let stream = |name: &str| {
         let mut config = config(method(name, &[]));
+        config.tasks = one_answer_each(&scratch);
         config.training.steps_per_task = 12;
         config.training.learning_rate = 0.03;
+        config.lora.target_modules = thalweg::model::Projection::ALL.to_vec();
         config
     };
     let prepared = prepare(&stream("mtl"));
@@ -134,6 +152,6 @@ fn joint_training_sees_all_tasks_at_once() {
     for task in 0..3 {
         assert!(joint[task] < before[task] - 0.1, "mtl learns task {task} from the first steps on");
     }
-    // Those who have seen the first task alone do better there and worse on the last.
-    assert!(sequential[0] < joint[0] && sequential[2] > joint[2]);
+    // Who has seen the first task alone does better there, and worse on the others.
+    assert!(sequential[0] < joint[0] && sequential[1] > joint[1] && sequential[2] > joint[2]);
 }

@@ -76,7 +76,7 @@ fn make(name: &str, hidden_size: usize, vocab_size: usize, seed: u64) -> PathBuf
         seq: 32,
         max_position_embeddings: 192,
         batch_size: 8,
-        steps: 6,
+        steps: 60,
         seed,
         ..PretrainConfig::default()
     };

@@ -78,7 +78,7 @@ pub enum AdapterCommand {
 /// Arguments of `adapter info`.
 #[derive(Debug, Args)]
 pub struct AdapterInfoArgs {
-    /// Folder with adapter_config.json and adapter_model.safetensors
+    /// Folder with `adapter_config.json` and `adapter_model.safetensors`
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Check that it fits this model: a Hugging Face folder, or `builtin`
@@ -89,7 +89,7 @@ pub struct AdapterInfoArgs {
 /// Arguments of `adapter merge`.
 #[derive(Debug, Args)]
 pub struct AdapterMergeArgs {
-    /// Folder with adapter_config.json and adapter_model.safetensors
+    /// Folder with `adapter_config.json` and `adapter_model.safetensors`
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Hugging Face folder of the base model

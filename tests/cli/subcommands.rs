@@ -1,0 +1,170 @@
+//! What the subcommands leave and print.
+
+use super::program::{shell, small_run, succeeds, text_of, thalweg};
+use super::tiny_model::{Scratch, files_below, tiny_model};
+use std::path::Path;
+use thalweg::engine::protocol::Event;
+use thalweg::engine::report::RunReport;
+
+#[test]
+fn a_run_leaves_a_whole_folder_and_its_command_repeats_it() {
+    let scratch = Scratch::new("run");
+    let call = succeeds(scratch.path(), &small_run("my runs", "seq,i_lora", "3", &[]));
+    for learner in ["Seq", "I-LoRA, slow learner", "I-LoRA, fast learner"] {
+        assert!(call.stdout.contains(learner), "{learner} is not in\n{}", call.stdout);
+    }
+    assert_eq!(call.stdout.matches("average accuracy").count(), 2, "two matrices\n{}", call.stdout);
+    assert!(call.stdout.contains("report: my runs/report.html"), "{}", call.stdout);
+    assert!(call.stderr.contains("[2/2] I-LoRA") && !call.stderr.contains('\u{1b}'), "lines, since no terminal reads");
+
+    let mut expected = vec!["report.html".to_string()];
+    for (run, learners) in [("i_lora-seed3", ["long_term", "working"].as_slice()), ("seq-seed3", &["model"])] {
+        for task in ["01-stance", "02-finance"] {
+            for learner in learners {
+                for file in ["adapter_config.json", "adapter_model.safetensors"] {
+                    expected.push(format!("{run}/adapters/{task}/{learner}/{file}"));
+                }
+            }
+        }
+        let mut files = vec!["checkpoint.thalweg", "checkpoint.thalweg.previous", "config.toml", "matrix.csv"];
+        files.extend(["metrics.csv", "report.html", "report.json"]);
+        files.extend((learners.len() == 2).then_some("buffer.jsonl"));
+        expected.extend(files.iter().map(|file| format!("{run}/{file}")));
+    }
+    expected.sort();
+    let runs = scratch.join("my runs");
+    assert_eq!(files_below(&runs), expected);
+    assert_eq!(files_below(scratch.path()).len(), expected.len(), "nothing beside the output folder");
+
+    let report: RunReport = serde_json::from_str(&text_of(&runs, "seq-seed3/report.json")).unwrap();
+    assert!(report.command.starts_with("thalweg run ") && report.command.contains("'my runs'"), "{}", report.command);
+    assert!(text_of(&runs, "report.html").contains("I-LoRA"));
+    let again = shell(scratch.path(), &report.command);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    for run in ["seq-seed3", "i_lora-seed3"] {
+        for file in ["matrix.csv", "adapters/02-finance/NAME/adapter_model.safetensors"] {
+            let file = file.replace("NAME", if run.starts_with("seq") { "model" } else { "long_term" });
+            let read = |run: &str| std::fs::read(runs.join(run).join(&file)).unwrap();
+            assert!(read(run) == read(&format!("{run}-2")), "{run}: {file} differs in the repetition");
+        }
+    }
+}
+
+#[test]
+fn every_line_of_json_events_is_an_event() {
+    let scratch = Scratch::new("events");
+    let call = succeeds(scratch.path(), &small_run("runs", "seq,i_lora", "3", &["--json-events"]));
+    let events: Vec<Event> = call.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
+    assert!(matches!(events[0], Event::PhaseStarted { .. }));
+    assert_eq!(count(|event| matches!(event, Event::RunStarted { .. })), 2);
+    assert_eq!(count(|event| matches!(event, Event::Finished { .. })), 2);
+    assert_eq!(count(|event| matches!(event, Event::Evaluated { .. })), 1 + 2 + 1 + 4);
+    assert!(count(|event| matches!(event, Event::Stepped { .. })) >= 4, "the last step of each task at least");
+    assert!(matches!(events.last(), Some(Event::Finished { run: 1, .. })));
+    assert!(call.stderr.contains("report: runs/report.html"), "{}", call.stderr);
+}
+
+#[test]
+fn a_printed_configuration_is_the_same_experiment() {
+    let scratch = Scratch::new("print-config");
+    let printed = succeeds(
+        scratch.path(),
+        &[
+            "run",
+            "--preset",
+            "demo-quick",
+            "--seed",
+            "9",
+            "--set",
+            "i_lora.gamma=0.5",
+            "--buffer",
+            "77",
+            "--print-config",
+        ],
+    );
+    assert!(printed.stdout.contains("seed = 9") && printed.stdout.contains("capacity = 77"), "{}", printed.stdout);
+    assert_eq!(files_below(scratch.path()), Vec::<String>::new(), "printing writes nothing");
+    std::fs::write(scratch.join("e.toml"), &printed.stdout).unwrap();
+    let again = succeeds(scratch.path(), &["run", "e.toml", "--print-config"]);
+    assert_eq!(again.stdout, printed.stdout);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let scratch = Scratch::new("dry-run");
+    let call = succeeds(scratch.path(), &small_run("runs", "seq,i_lora", "3", &["--dry-run"]));
+    assert!(call.stdout.contains("Nothing was trained (--dry-run)."), "{}", call.stdout);
+    let rows: Vec<Vec<&str>> = call.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(rows.iter().any(|row| row.starts_with(&["Seq", "6"])), "steps of two tasks\n{}", call.stdout);
+    assert!(rows.iter().any(|row| row.starts_with(&["stance", "24", "6"])), "{}", call.stdout);
+    assert!(!scratch.join("runs").exists());
+    assert_eq!(files_below(scratch.path()), Vec::<String>::new());
+}
+
+/// One column of the table that `eval` prints, in percent by task.
+fn column(table: &str, index: usize) -> Vec<(String, f64)> {
+    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.len() > index).map(|row| (row[0].to_string(), row[index].parse().unwrap())).collect()
+}
+
+/// With the demonstration model, since the tiny ones learn too little to be told apart by their scores.
+#[test]
+fn a_merged_model_scores_as_the_model_with_its_adapter() {
+    let scratch = Scratch::new("merge");
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-model");
+    let mut words = vec!["run", "--quiet", "--model", model, "--device", "cpu", "--task", "builtin:stance"];
+    words.extend(["--method", "seq", "--steps", "40", "--max-length", "64", "--output", "runs"]);
+    words.extend(["--set", "lora.target_modules=[\"q_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"down_proj\"]"]);
+    words.extend(["--set", "training.pad_multiple=8", "--set", "evaluation.max_examples=20"]);
+    succeeds(scratch.path(), &words);
+    let adapter = "runs/seq-seed0/adapters/01-stance/model";
+    let info = succeeds(scratch.path(), &["adapter", "info", adapter, "--model", model]);
+    assert!(info.stdout.contains("trained on exactly its weights"), "{}", info.stdout);
+    let merge = ["adapter", "merge", adapter, "--model", model, "--output", "merged"];
+    succeeds(scratch.path(), &merge);
+    let eval = |words: &[&str]| {
+        let tasks = ["eval", "--task", "builtin:stance", "--task", "builtin:law", "--max-examples", "100", "--quiet"];
+        succeeds(scratch.path(), &[tasks.as_slice(), &["--device", "cpu"], words].concat()).stdout
+    };
+    let with_adapter = eval(&["--model", model, "--adapter", adapter]);
+    let merged = eval(&["--model", "merged"]);
+    let (base, adapted, merged) = (column(&with_adapter, 3), column(&with_adapter, 4), column(&merged, 3));
+    assert!(adapted[0].1 > base[0].1 + 10.0, "the adapter acts: {with_adapter}");
+    assert_eq!(adapted, merged, "{with_adapter}");
+    // What is there already is never overwritten.
+    let again = thalweg(scratch.path(), &merge);
+    assert!(again.code == Some(1) && again.stderr.contains("exists already"), "{}", again.stderr);
+}
+
+#[test]
+fn a_seed_repeats_a_text() {
+    let scratch = Scratch::new("generate");
+    let write = |seed: &str| {
+        let words = ["generate", "--model", tiny_model().to_str().unwrap(), "--prompt", "Stance: Ann", "--seed", seed];
+        succeeds(scratch.path(), &[words.as_slice(), &["--temperature", "1", "--max-new-tokens", "30"]].concat()).stdout
+    };
+    let first = write("1");
+    assert_eq!(first, write("1"));
+    assert_ne!(first, write("2"));
+    assert!(first.chars().count() > 10, "{first}");
+}
+
+#[test]
+fn lists_are_complete() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let methods = succeeds(here, &["methods"]).stdout;
+    for entry in thalweg::continual::register() {
+        assert!(methods.contains(entry.name) && methods.contains(entry.source), "{}", entry.name);
+        for knob in (entry.knobs)() {
+            assert!(methods.contains(knob.name) && methods.contains(knob.default), "{}", knob.name);
+        }
+        for (preset, _) in (entry.presets)() {
+            assert!(methods.contains(preset), "{preset}");
+        }
+    }
+    let tasks = succeeds(here, &["tasks", "list"]).stdout;
+    for name in thalweg::data::builtin::NAMES {
+        assert!(tasks.contains(name), "{name}");
+    }
+}
