@@ -2,14 +2,13 @@
 
 use super::EngineError;
 use super::prepare::{LoadedModel, Prepared};
-use crate::data::batch::Batch;
 use crate::data::prompt::{Encoded, PromptFormat, encode_choice, encode_prompt};
 use crate::data::score::score;
 use crate::data::task::{Example, Metric, Task};
-use crate::model::AdapterVars;
 use crate::model::generate::{Generation, Sampling, choose};
-use crate::model::llama::Pass;
+use crate::model::{AdapterVars, Llama};
 use crate::platform;
+use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -113,58 +112,90 @@ pub async fn generate(
     written.iter().map(|tokens| Ok(model.tokenizer.decode(tokens, true)?)).collect()
 }
 
-/// The label with the largest summed log-probability of its tokens (without the end token), for each example.
+/// Floats that the key-value caches of one scoring batch may take: 256 MiB.
+const CACHE_FLOATS: usize = 64 * 1024 * 1024;
+
+/// The label with the largest summed log-probability of its tokens, for each example.
+///
+/// The prompt is read once for all labels: their tokens continue copies of its key-value cache. The end token counts only
+/// where the tokens of one label begin another's ("1" and "14"), since the shorter could never lose otherwise.
 async fn choices(
     prepared: &Prepared,
     task: &Task,
     examples: &[Example],
     adapter: Option<&AdapterVars>,
 ) -> Result<Vec<Outcome>, EngineError> {
-    let model = &prepared.model;
-    let pad = model.tokenizer.pad_id().unwrap_or(0);
-    let format = PromptFormat { eos: false, ..prepared.format };
-    let mut rows: Vec<Encoded> = Vec::with_capacity(examples.len() * task.labels.len());
-    for example in examples {
-        rows.extend(encode_choice(&model.tokenizer, &example.prompt, &task.labels, &format)?);
-    }
-    let labels = task.labels.len();
-    // Labels of one token each differ only in the last token: the prompt is read once for all of them.
-    let single = rows.iter().all(|row| row.tokens.len() == row.answer_start + 1);
-    let stride = if single { labels } else { 1 };
-    let read_rows: Vec<&Encoded> = rows.iter().step_by(stride).collect();
-    let batch = Batch::from_encoded(&read_rows, pad, 8)?;
-    let hidden = model.llama.forward(&batch, Pass { adapter, ..Pass::default() }).last;
-    let (mut positions, mut ids, mut owner) = (Vec::new(), Vec::new(), Vec::new());
-    if single {
-        for (index, encoded) in rows.iter().enumerate() {
-            positions.push(u32::try_from(index / labels * batch.seq + encoded.answer_start - 1).unwrap_or(0));
-            ids.push(encoded.tokens[encoded.answer_start]);
-            owner.push(index);
+    let (tokenizer, llama, labels) = (&prepared.model.tokenizer, &prepared.model.llama, task.labels.len());
+    let open_end = PromptFormat { eos: false, ..prepared.format };
+    let mut outcomes = Vec::with_capacity(examples.len());
+    let mut rest = examples;
+    while let Some(first) = rest.first() {
+        let alone = encode_choice(tokenizer, &first.prompt, &task.labels, &open_end)?;
+        let longest = alone.iter().map(|row| row.tokens.len() - row.answer_start).max().unwrap_or(1);
+        let config = &llama.config;
+        let row_floats =
+            2 * config.num_hidden_layers * config.key_value_size() * (prepared.format.max_length + longest + 1);
+        let count = (CACHE_FLOATS / (row_floats * labels.max(1)).max(1)).clamp(1, rest.len());
+        let format = if some_label_begins_another(&alone) { prepared.format } else { open_end };
+        let (now, later) = rest.split_at(count);
+        rest = later;
+        let mut rows: Vec<Encoded> = Vec::with_capacity(count * labels);
+        for example in now {
+            rows.extend(encode_choice(tokenizer, &example.prompt, &task.labels, &format)?);
         }
-    } else {
-        positions.clone_from(&batch.target_positions);
-        ids.clone_from(&batch.target_ids);
-        owner.extend(batch.target_rows.iter().map(|&row| row as usize));
-    }
-    let nll = read(model.llama.nll(hidden, &positions, &ids)).await?;
-    let mut total = vec![0.0_f64; rows.len()];
-    for (owner, nll) in owner.iter().zip(nll) {
-        total[*owner] += f64::from(nll);
-    }
-    Ok(examples
-        .iter()
-        .zip(total.chunks_exact(labels.max(1)))
-        .map(|(example, nll)| {
+        let nll = label_losses(llama, adapter, &rows, labels).await?;
+        outcomes.extend(now.iter().zip(nll.chunks_exact(labels.max(1))).map(|(example, nll)| {
             let best = nll.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
             let prediction = task.labels[best].clone();
             let right = prediction.trim() == example.answer.trim();
             Outcome { prediction, score: f64::from(u8::from(right)) }
-        })
-        .collect())
+        }));
+    }
+    Ok(outcomes)
+}
+
+fn answer(row: &Encoded) -> &[u32] {
+    &row.tokens[row.answer_start..]
+}
+
+fn some_label_begins_another(rows: &[Encoded]) -> bool {
+    rows.iter()
+        .enumerate()
+        .any(|(i, a)| rows.iter().enumerate().any(|(j, b)| i != j && answer(b).starts_with(answer(a))))
+}
+
+/// Summed negative log-likelihood of each row's answer tokens. Every `labels` rows share their prompt.
+async fn label_losses(
+    llama: &Llama,
+    adapter: Option<&AdapterVars>,
+    rows: &[Encoded],
+    labels: usize,
+) -> Result<Vec<f64>, EngineError> {
+    let prompts: Vec<Vec<u32>> =
+        rows.iter().step_by(labels.max(1)).map(|row| row.tokens[..row.answer_start].to_vec()).collect();
+    let longest = rows.iter().map(|row| answer(row).len()).max().unwrap_or(0);
+    let mut generation = Generation::start(llama, adapter, &prompts, longest.saturating_sub(1))?.expand(labels);
+    let mut losses = Vec::with_capacity(longest);
+    for place in 0..longest {
+        // Labels that have ended go on with any token; what it costs is not counted.
+        let tokens: Vec<u32> = rows.iter().map(|row| answer(row).get(place).copied().unwrap_or(0)).collect();
+        losses.push(generation.nll(&tokens));
+        if place + 1 < longest {
+            generation.push(&tokens);
+        }
+    }
+    let mut total = vec![0.0_f64; rows.len()];
+    for (index, nll) in read(Tensor::cat(losses, 0)).await?.into_iter().enumerate() {
+        let (place, row) = (index / rows.len(), index % rows.len());
+        if place < answer(&rows[row]).len() {
+            total[row] += f64::from(nll);
+        }
+    }
+    Ok(total)
 }
 
 /// Reads a vector back from the device.
-pub(super) async fn read(tensor: burn::tensor::Tensor<1>) -> Result<Vec<f32>, EngineError> {
+pub(super) async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, EngineError> {
     let data = tensor.into_data_async().await.map_err(|error| EngineError::reading(&error))?;
     data.try_into_vec::<f32>().map_err(|error| EngineError::reading(&format!("{error:?}")))
 }

@@ -106,6 +106,33 @@ impl<'a> Generation<'a> {
         self.logits.clone()
     }
 
+    /// Repeats every row `times` times, one after the other, so that each copy can be continued differently.
+    #[must_use]
+    pub fn expand(mut self, times: usize) -> Self {
+        let batch = self.lengths.len();
+        let kv = self.model.config.num_key_value_heads;
+        let (capacity, dim) = (self.capacity, self.model.config.head_dim);
+        let repeat = |cache: Tensor<3>| {
+            let rows = cache.reshape([batch, 1, kv * capacity * dim]).repeat_dim(1, times);
+            rows.reshape([batch * times * kv, capacity, dim])
+        };
+        self.cache = self.cache.into_iter().map(|(k, v)| (repeat(k), repeat(v))).collect();
+        let vocab = self.model.config.vocab_size;
+        self.logits = self.logits.reshape([batch, 1, vocab]).repeat_dim(1, times).reshape([batch * times, vocab]);
+        self.lengths = self.lengths.iter().flat_map(|&length| std::iter::repeat_n(length, times)).collect();
+        self
+    }
+
+    /// Negative log-likelihood of one next token for each row, `[batch]`.
+    #[must_use]
+    pub fn nll(&self, tokens: &[u32]) -> Tensor<1> {
+        let ids: Vec<f32> = tokens.iter().map(|&token| token as f32).collect();
+        let ids = Tensor::<1>::from_data(TensorData::new(ids, [tokens.len()]), &self.model.device);
+        let stats = kernels::softmax_stats(self.logits.clone(), ids, 0.0);
+        let column = |index: usize| stats.clone().slice([0..tokens.len(), index..index + 1]).reshape([tokens.len()]);
+        column(0) + column(1).log() - column(2)
+    }
+
     /// Appends one token to each row; afterwards [`Generation::logits`] is for the one after it.
     pub fn push(&mut self, tokens: &[u32]) {
         let (model, batch) = (self.model, tokens.len());

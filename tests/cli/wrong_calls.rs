@@ -68,7 +68,11 @@ fn wrong_words() {
         (&["run", "--model", model, "--device", "cpu", "--task", "builtin:stanc"], 1, &["`stanc`", "stance"]),
         (&["resume", "."], 1, &["holds no run", "config.toml"]),
         (&["resume", "nowhere"], 1, &["nowhere", "holds no run"]),
-        (&["eval", "--model", model, "--task", "builtin:stance", "--adapter", "."], 1, &["adapter_config.json"]),
+        (
+            &["eval", "--device", "cpu", "--model", model, "--task", "builtin:stance", "--adapter", "."],
+            1,
+            &["adapter_config.json"],
+        ),
         (&["adapter", "info", "nowhere"], 1, &["nowhere", "adapter_config.json"]),
         (&["adapter", "merge", ".", "--model", model, "--output", "o"], 1, &["adapter_config.json"]),
         (&["generate", "--model", model, "--prompt", "a", "--max-new-tokens", "192"], 2, &["192", "191"]),

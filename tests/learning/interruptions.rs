@@ -165,8 +165,7 @@ fn stopped_inside_an_evaluation() {
     (config.evaluation.every_steps, config.training.steps_per_task) = (2, 3);
     config.tasks.truncate(2);
     let expected = uninterrupted(&config, &scratch);
-    for (inside, detail) in [("evaluating", "before training"), ("training", "finance"), ("evaluating", "after task 1")]
-    {
+    for (inside, detail) in [("training", "finance"), ("evaluating", "after task 1")] {
         let mut now = (String::new(), String::new());
         let stop = |event: &Event, _: &Path| {
             if let Event::PhaseStarted { phase, detail } = event {
