@@ -18,7 +18,6 @@ use burn::tensor::{Device, Tensor};
 use oracle::{Fixture, close, close_in_length, cpu, fixtures, greedy, json, random, scalar, tensor, values};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Instant;
 use thalweg::continual::knobs::Knobs;
 use thalweg::continual::{Method, StepContext, find};
 use thalweg::data::batch::Batch;
@@ -31,12 +30,12 @@ use thalweg::model::{Adapter, AdapterLayout, LoraConfig, Projection};
 /// The right to use the device: one test at a time, so that a slow renderer is not asked for everything at once.
 struct Turn {
     _lock: MutexGuard<'static, ()>,
-    started: Instant,
+    started: f64,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        println!("{:.1} s on the device", self.started.elapsed().as_secs_f64());
+        println!("{:.1} s on the device", thalweg::platform::now_secs() - self.started);
     }
 }
 
@@ -59,7 +58,7 @@ fn gpu() -> Option<(&'static OpenDevice, Turn)> {
     match device {
         Some(device) => {
             println!("on {}", device.name);
-            Some((device, Turn { _lock: lock, started: Instant::now() }))
+            Some((device, Turn { _lock: lock, started: thalweg::platform::now_secs() }))
         }
         None if std::env::var("THALWEG_REQUIRE_GPU").is_ok_and(|value| value == "1") => {
             panic!("no WebGPU adapter was found, and THALWEG_REQUIRE_GPU is 1");

@@ -228,7 +228,7 @@ fn what_belongs_to_another_model_or_is_cut_off() {
 fn a_full_disk_is_told_and_leaves_no_half_files() {
     let scratch = Scratch::new("disk");
     // room for the configuration, but not for a checkpoint
-    let Some(_disk) = SmallDisk::mount(&scratch.join("small"), 24) else {
+    let Some(disk) = SmallDisk::mount(&scratch.join("small"), 24) else {
         eprintln!(
             "NOT TESTED: a small file system cannot be mounted here (needs root on Linux), so a full disk is not tried"
         );
@@ -242,5 +242,5 @@ fn a_full_disk_is_told_and_leaves_no_half_files() {
     let names = files_below(&scratch.join("small"));
     assert!(!names.iter().any(|name| name.contains("partial")), "{names:?}");
     assert!(names.contains(&"runs/seq-seed3/config.toml".to_string()), "what was written before stays: {names:?}");
-    drop(_disk);
+    drop(disk);
 }

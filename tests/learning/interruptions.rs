@@ -40,9 +40,7 @@ fn assert_same(expected: &BTreeMap<String, Vec<u8>>, folder: &Path, what: &str) 
     for (name, bytes) in expected {
         if &left[name] != bytes {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            if name.ends_with(".safetensors") {
-                panic!("{what}: {name} differs");
-            }
+            assert!(!name.contains(".safetensors"), "{what}: {name} differs");
             panic!("{what}: {name} differs:\n{}\n--- instead of\n{}", text(&left[name]), text(bytes));
         }
     }

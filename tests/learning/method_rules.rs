@@ -112,7 +112,7 @@ fn host(tensor: Tensor<1>) -> Vec<f32> {
     tensor.into_data().try_into_vec::<f32>().unwrap()
 }
 
-/// Check 3, the first half: what is left of the start after S steps is the product of all lambda_k.
+/// Check 3, the first half: what is left of the start after S steps is the product of all `lambda_k`.
 #[test]
 fn what_survives_is_the_product_of_all_weights() {
     let _alone = without_dropout();
@@ -139,7 +139,8 @@ fn what_survives_is_the_product_of_all_weights() {
             }
         }
         // Once 1 - 1/(k+1) passes lambda, the closed form: the running mean's 1/(m+1), then powers of lambda.
-        let bound = if clip { (1..).find(|k| 1.0 - 1.0 / (*k as f64 + 1.0) > lambda).unwrap() - 1 } else { 0 };
+        let bound =
+            if clip { (1..1_000_000).find(|k| 1.0 - 1.0 / (f64::from(*k) + 1.0) > lambda).unwrap() - 1 } else { 0 };
         let closed = lambda.powi(40 - bound) / (f64::from(bound) + 1.0);
         assert!((closed / expected - 1.0).abs() < 1e-9, "{closed} {expected}");
     }
@@ -209,7 +210,8 @@ fn moved(from: &[f32], direction: &[f32], by: f32) -> Vec<f32> {
 #[test]
 fn the_gradient_is_the_fast_learners_alone_and_matches_finite_differences() {
     let _alone = without_dropout();
-    let kinds: [(&[(&str, &str)], Option<&str>); 5] = [
+    type Kind = (&'static [(&'static str, &'static str)], Option<&'static str>);
+    let kinds: [Kind; 5] = [
         (&[("gamma", "20")], None),
         (&[("gamma", "20"), ("features", "all_layers")], None),
         (&[("gamma", "5"), ("features", "logits"), ("ce", "pooled")], None),

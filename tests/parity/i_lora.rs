@@ -131,7 +131,8 @@ fn the_slow_learner_follows_by_the_formula() {
     let case = Case::open();
     let (fast, slow) = (values(case.fast.flat()), values(case.slow.flat()));
     // (settings, step over all tasks, weight of the slow learner's old value)
-    let cases: [(&[(&str, &str)], u64, f64); 6] = [
+    type Setting = (&'static [(&'static str, &'static str)], u64, f64);
+    let cases: [Setting; 6] = [
         (&[("lambda", "0.99")], 1, 0.5),
         (&[("lambda", "0.99")], 3, 0.75),
         (&[("lambda", "0.99")], 99, 0.99),

@@ -86,7 +86,8 @@ fn what_the_pads_hold_and_how_many_there_are_changes_nothing() {
         assert_ne!(other_pads.tokens, batch.tokens);
         close(&format!("{name} with other pads"), &real(&other_pads), &want, 1e-6);
         close(&format!("{name} with more pads"), &real(&text_batch(&rows, 40)), &want, 1e-5);
-        let alone: Vec<f32> = rows.iter().flat_map(|row| real(&text_batch(&[row.clone()], row.len()))).collect();
+        let alone: Vec<f32> =
+            rows.iter().flat_map(|row| real(&text_batch(std::slice::from_ref(row), row.len()))).collect();
         close(&format!("{name} row by row"), &alone, &want, 1e-5);
     }
 }

@@ -241,7 +241,8 @@ pub fn close(what: &str, got: &[f32], want: &[f32], tolerance: f64) {
     let worst = largest_difference(got, want);
     println!("{what}: largest difference {worst:.1e} of {tolerance:.0e}, {} values", got.len());
     if worst > tolerance || worst.is_nan() {
-        let at = got.iter().zip(want).position(|(g, w)| !((g - w).abs() <= tolerance as f32)).unwrap_or(0);
+        let at =
+            got.iter().zip(want).position(|(g, w)| (g - w).abs() > tolerance as f32 || (g - w).is_nan()).unwrap_or(0);
         panic!(
             "{what}: differs by {worst:.2e}, allowed {tolerance:.0e}; first at {at}: {} is not {}",
             got[at], want[at]

@@ -51,7 +51,13 @@ fn missing_and_mistaken_sections_are_sentences() {
     assert!(checkpoint.get_state::<Vec<u8>>("counters").unwrap_err().to_string().contains("`counters`"));
     checkpoint.sections.insert("adapter".to_owned(), vec![0; 7]);
     assert!(checkpoint.get_f32("adapter").unwrap_err().to_string().contains("7 bytes"));
-    assert!(checkpoint.put_state("bad", &BTreeMap::from([(vec![1], 1)])).is_err());
+    struct Unwritable;
+    impl serde::Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no form"))
+        }
+    }
+    assert!(checkpoint.put_state("bad", &Unwritable).unwrap_err().to_string().contains("section `bad`"));
 }
 
 #[test]
