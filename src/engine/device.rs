@@ -1,6 +1,6 @@
 //! Where the tensors live: the CPU, or a WebGPU adapter chosen at run time. The only code that asks which device it is.
 //!
-//! A remote Burn server would be one more [`DeviceChoice`] and one more arm of [`open`]; nothing else would change.
+//! A remote Burn server would be one more [`DeviceChoice`] and one more arm of [`candidates`]; nothing else would change.
 
 use super::EngineError;
 use burn::tensor::wgpu::WgpuBackend;

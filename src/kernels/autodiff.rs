@@ -15,9 +15,9 @@ use burn::tensor::Shape;
 /// The kernels that take part in reverse-mode differentiation.
 #[backend_extension(Autodiff, Cube, Flex)]
 pub trait Differentiable: burn::backend::Backend {
-    /// See [`super::rms_norm`].
+    /// See [`super::rms_norm()`].
     fn rms_norm(x: FloatTensor<Self>, w: FloatTensor<Self>, eps: f32) -> FloatTensor<Self>;
-    /// See [`super::swiglu`].
+    /// See [`super::swiglu()`].
     fn swiglu(gate_up: FloatTensor<Self>) -> FloatTensor<Self>;
     /// See [`super::lora_linear`].
     fn lora_linear(

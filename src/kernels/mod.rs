@@ -3,8 +3,8 @@
 //! Every file here holds the launch of one shader of `shaders/` (same name) and its twin in plain Rust. The twin *is* the CPU
 //! implementation, and a test holds the two together. Layers:
 //!
-//! * [`Kernels`]: raw operations without gradients, for WebGPU ([`webgpu`]) and for the CPU ([`cpu`]);
-//! * [`Differentiable`]: the same operations with their hand-written backward rules ([`autodiff`]);
+//! * [`Kernels`]: raw operations without gradients, for WebGPU (`webgpu.rs`) and for the CPU (`cpu.rs`);
+//! * [`Differentiable`]: the same operations with their hand-written backward rules (`autodiff.rs`);
 //! * the functions of this file: what the model calls, on `Tensor`.
 //!
 //! All matrices are row-major `f32`. `n` is a number of rows (`batch * seq`).
