@@ -34,7 +34,7 @@ impl Dense {
         std::array::from_fn(|i| shape[i])
     }
 
-    /// The values for writing: the tensor's own buffer when nobody else holds it, else a copy.
+    /// A copy of the values, for writing.
     fn into_vec(self) -> Vec<f32> {
         self.values().to_vec()
     }
