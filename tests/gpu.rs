@@ -16,10 +16,12 @@ mod oracle;
 
 use burn::tensor::{Device, Tensor};
 use oracle::{Fixture, close, close_in_length, cpu, fixtures, greedy, json, random, scalar, tensor, values};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use thalweg::continual::knobs::Knobs;
-use thalweg::continual::{Method, StepContext, find};
+use thalweg::continual::{Method, Setup, StepContext, find};
 use thalweg::data::batch::Batch;
 use thalweg::engine::config::TrainingConfig;
 use thalweg::engine::device::{OpenDevice, adapters, open_adapter, pick};
@@ -301,12 +303,13 @@ fn train_once(fixture: &Fixture, device: &OpenDevice, settings: &[(&str, &str)],
     let entry = find("i_lora").unwrap();
     let given: BTreeMap<String, String> =
         settings.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
-    let mut method: Box<dyn Method> = (entry.make)(adapter(1), &Knobs::parse(&entry, None, &given).unwrap()).unwrap();
-    method.restore(&BTreeMap::from([("long_term".to_string(), adapter(2).flat())]));
+    let knobs = Knobs::parse(&entry, None, &given).unwrap();
+    let setup = Setup { adapter: adapter(1), model: &model, knobs: &knobs, rng: &mut ChaCha8Rng::seed_from_u64(0) };
+    let mut method: Box<dyn Method> = (entry.make)(setup).unwrap();
+    method.restore(&BTreeMap::from([("long_term".to_string(), adapter(2).flat())])).unwrap();
     let [current, replay] = batches;
-    let context =
-        StepContext { model: &model, current, replay: Some(replay), step: 3, task: 1, want_replay_losses: false };
-    let result = method.gradient(&context);
+    let context = StepContext { replay: Some(replay), step: 3, task: 1, ..StepContext::new(&model, current) };
+    let result = method.gradient(&context).unwrap();
     let training =
         TrainingConfig { epsilon: 1e-4, weight_decay: 0.01, max_grad_norm: 1.0, ..TrainingConfig::default() };
     let mut optimiser = AdamW::new(&method.parameters());
@@ -318,7 +321,7 @@ fn train_once(fixture: &Fixture, device: &OpenDevice, settings: &[(&str, &str)],
         gradient: values(result.gradient),
         norm: scalar(norm),
         parameters: values(method.parameters()),
-        slow: values(method.learners(0)[1].adapter.flat()),
+        slow: values(method.learners(0)[1].learnt.adapter().unwrap().flat()),
     }
 }
 

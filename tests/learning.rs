@@ -6,6 +6,8 @@
 
 #[path = "learning/demo.rs"]
 mod demo;
+#[path = "learning/every_method.rs"]
+mod every_method;
 #[path = "learning/interruptions.rs"]
 mod interruptions;
 #[path = "learning/method_rules.rs"]

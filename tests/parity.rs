@@ -21,6 +21,8 @@ mod generation;
 mod i_lora;
 #[path = "parity/kernels.rs"]
 mod kernels;
+#[path = "parity/methods.rs"]
+mod methods;
 #[path = "parity/models.rs"]
 mod models;
 #[path = "parity/oracle.rs"]

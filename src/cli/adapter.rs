@@ -10,7 +10,7 @@ use crate::engine::{Control, EngineError};
 use crate::io::merge::merge_adapter;
 use crate::io::peft::{LoadedAdapter, read_adapter};
 use crate::io::{HfFolder, SafetensorsFile};
-use crate::model::{Adapter, AdapterVars, PlainAdapter, Projection};
+use crate::model::{Adapter, Overlay, PlainAdapter, Projection};
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use std::fmt::Write as _;
@@ -18,12 +18,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 /// An adapter on the model's device; says so when it was trained on another base model.
-pub(super) fn load(folder: &Path, model: &LoadedModel) -> Result<AdapterVars, EngineError> {
+pub(super) fn load(folder: &Path, model: &LoadedModel) -> Result<Overlay, EngineError> {
     let loaded = read_adapter(folder, &model.llama.config)?;
     if let Some(sentence) = other_base(&loaded, &model.fingerprint, &model.name) {
         note(&format!("note: {}: {sentence}", folder.display()));
     }
-    Ok(Adapter::from_plain(&loaded.adapter, &model.llama.config, model.llama.device())?.vars(false))
+    Ok(Adapter::from_plain(&loaded.adapter, &model.llama.config, model.llama.device())?.vars(false).into())
 }
 
 /// The sizes fit, but are the weights those the adapter was trained on?

@@ -9,7 +9,7 @@ use crate::engine::config::{EvaluationConfig, ExperimentConfig, TaskConfig, Trai
 use crate::engine::prepare::Prepared;
 use crate::engine::protocol::Event;
 use crate::engine::{Control, EngineError, evaluator, experiment};
-use crate::model::AdapterVars;
+use crate::model::Overlay;
 use crate::platform;
 use std::fmt::Write as _;
 
@@ -22,13 +22,14 @@ pub(super) fn eval(args: &EvalArgs, session: &Session) -> anyhow::Result<Ending>
     interrupt::listen(&control, "stopping after this batch");
     let mut progress = Progress::new(EventArgs::default(), session.quiet, &control);
     let prepared = platform::block_on(experiment::load(&config, &mut |event| progress.show(event)))??;
-    let vars = match &args.adapter {
+    let adapted = match &args.adapter {
         Some(folder) => Some(adapter::load(folder, &prepared.model)?),
         None => None,
     };
-    let mut columns = vec![score_all(&prepared, None, args.batch_size, &control, &mut progress, "without adapter")?];
-    if let Some(vars) = &vars {
-        columns.push(score_all(&prepared, Some(vars), args.batch_size, &control, &mut progress, "with adapter")?);
+    let mut columns =
+        vec![score_all(&prepared, &Overlay::default(), args.batch_size, &control, &mut progress, "without adapter")?];
+    if let Some(overlay) = &adapted {
+        columns.push(score_all(&prepared, overlay, args.batch_size, &control, &mut progress, "with adapter")?);
     }
     progress.close();
     if control.is_stopped() {
@@ -37,7 +38,7 @@ pub(super) fn eval(args: &EvalArgs, session: &Session) -> anyhow::Result<Ending>
     }
     say(&scores_table(&prepared, &columns))?;
     if args.show > 0 {
-        say(&predictions(&prepared, vars.as_ref(), args.show)?)?;
+        say(&predictions(&prepared, &adapted.unwrap_or_default(), args.show)?)?;
     }
     Ok(Ending::Done)
 }
@@ -66,7 +67,7 @@ fn experiment_of(args: &EvalArgs) -> ExperimentConfig {
 /// Mean score on each task; what is missing after a stop is `None`.
 fn score_all(
     prepared: &Prepared,
-    vars: Option<&AdapterVars>,
+    overlay: &Overlay,
     batch_size: usize,
     control: &Control,
     progress: &mut Progress,
@@ -81,7 +82,7 @@ fn score_all(
             progress.show(Event::EvaluationProgressed { run: 0, done, total });
             control.is_stopped()
         };
-        let score = evaluator::evaluate(prepared, task, vars, usize::MAX, batch_size, &mut watch);
+        let score = evaluator::evaluate(prepared, task, overlay, usize::MAX, batch_size, &mut watch);
         scores.push(platform::block_on(score)??);
     }
     Ok(scores)
@@ -114,13 +115,13 @@ fn scores_table(prepared: &Prepared, columns: &[Scores]) -> String {
 }
 
 /// The first predictions of each task with their scores: 1 is right.
-fn predictions(prepared: &Prepared, vars: Option<&AdapterVars>, count: usize) -> anyhow::Result<String> {
+fn predictions(prepared: &Prepared, overlay: &Overlay, count: usize) -> anyhow::Result<String> {
     let mut text = String::new();
     for prepared_task in &prepared.tasks {
         let task = &prepared_task.task;
         let examples = &task.eval[..task.eval.len().min(count)];
         let outcomes: Result<Vec<evaluator::Outcome>, EngineError> =
-            platform::block_on(evaluator::outcomes(prepared, task, examples, vars))?;
+            platform::block_on(evaluator::outcomes(prepared, task, examples, overlay))?;
         let _ = writeln!(text, "\n{} ({})", task.name, task.metric.title());
         for (example, outcome) in examples.iter().zip(outcomes?) {
             let _ = writeln!(text, "  {}  {}", mark(outcome.score), one_line(&example.prompt));

@@ -9,6 +9,7 @@ use crate::engine::config::ExperimentConfig;
 use crate::engine::prepare::{Prepared, load_model, open_model, prepare};
 use crate::engine::run::Sink;
 use crate::engine::{Control, EngineError, choose, evaluator};
+use crate::model::Overlay;
 use crate::model::generate::Sampling;
 use crate::platform;
 
@@ -29,9 +30,9 @@ pub(super) fn generate(args: &GenerateArgs, session: &Session) -> anyhow::Result
         ))
         .into());
     }
-    let vars = match &args.adapter {
-        Some(folder) => Some(adapter::load(folder, model)?),
-        None => None,
+    let overlay = match &args.adapter {
+        Some(folder) => adapter::load(folder, model)?,
+        None => Overlay::default(),
     };
     let mut format = prepared.format;
     format.max_length = window;
@@ -55,7 +56,7 @@ pub(super) fn generate(args: &GenerateArgs, session: &Session) -> anyhow::Result
         stop_tokens: model.stop_tokens.clone(),
     };
     let prompts = [prompt[cut..].to_vec()];
-    let texts = platform::block_on(evaluator::generate(model, vars.as_ref(), &prompts, &sampling, args.seed))??;
+    let texts = platform::block_on(evaluator::generate(model, &overlay, &prompts, &sampling, args.seed))??;
     say(&texts.concat())?;
     Ok(Ending::Done)
 }
@@ -72,5 +73,5 @@ async fn load(args: &GenerateArgs, emit: Sink<'_>) -> Result<Prepared, EngineErr
     config.training.max_length = folder.config.max_position_embeddings.min(MOST_POSITIONS);
     let device = choose::choose_device(&config, &folder.config, emit).await?;
     let model = load_model(&mut folder, &device, config.training.max_length)?;
-    prepare(&config, model)
+    prepare(&config, model, 0)
 }

@@ -15,10 +15,12 @@
 
 use super::knobs::{Knob, KnobKind, Knobs};
 use super::sequential::{JointPass, REPLAY_KNOBS, ReplayLoss, joint_pass, split_terms};
-use super::{Learner, Method, MethodEntry, ReplayNeeds, StepContext, StepGradient, backward};
+use super::{
+    Learner, Method, MethodEntry, MethodError, Reading, ReplayNeeds, Standing, StepContext, StepGradient, backward,
+    no_prompt, take,
+};
 use crate::data::batch::Batch;
-use crate::model::llama::Pass;
-use crate::model::{Adapter, Hidden, Llama};
+use crate::model::{Adapter, Hidden, Llama, Pass};
 use burn::tensor::{Tensor, activation};
 use std::collections::BTreeMap;
 
@@ -85,6 +87,7 @@ pub fn entry() -> MethodEntry {
         label: "I-LoRA",
         about: "A fast LoRA learns with replay, a slow LoRA follows it by interpolation, and a consistency term ties them.",
         source: "Ren et al., arXiv 2402.18865",
+        standing: Standing::Continual,
         knobs,
         presets: || {
             vec![
@@ -117,7 +120,8 @@ pub fn entry() -> MethodEntry {
                 ),
             ]
         },
-        make: |adapter, knobs| Ok(Box::new(ILora::new(adapter, knobs))),
+        prompt_length: no_prompt,
+        make: |setup| Ok(Box::new(ILora::new(setup.adapter, setup.knobs))),
     }
 }
 
@@ -227,12 +231,16 @@ impl Method for ILora {
         self.working = self.working.with_flat(parameters);
     }
 
-    fn gradient(&mut self, context: &StepContext<'_>) -> StepGradient {
+    fn trainable_parameters(&self) -> usize {
+        self.working.layout().parameters()
+    }
+
+    fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let vars = self.working.vars(true);
         let consistent = context.replay.filter(|_| self.gamma > 0.0);
         let keep_layers = self.features == Features::AllLayers && consistent.is_some();
-        let pass = Pass { adapter: Some(&vars), dropout: true, keep_layers };
-        let joint = joint_pass(context, pass, Some(&self.replay));
+        let pass = Pass { adapter: Some(&vars), dropout: true, keep_layers, ..Pass::default() };
+        let joint = joint_pass(context, pass, Some(&self.replay))?;
         let (parts, replayed) = split_terms(&joint);
         let mut surrogate = joint.loss.surrogate.clone();
         let mut total = joint.loss.value.clone();
@@ -241,7 +249,7 @@ impl Method for ILora {
         if let Some(replay) = context.replay.filter(|_| consistent.is_some() || context.want_replay_losses) {
             // The slow learner reads the replay batch without dropout and without a tape.
             let slow_vars = self.long_term.vars(false);
-            let slow_pass = Pass { adapter: Some(&slow_vars), dropout: false, keep_layers };
+            let slow_pass = Pass { adapter: Some(&slow_vars), keep_layers, ..Pass::default() };
             let slow = context.model.forward(replay, slow_pass);
             if context.want_replay_losses {
                 slow_nll = Some(context.model.nll(slow.last.clone(), &replay.target_positions, &replay.target_ids));
@@ -257,11 +265,8 @@ impl Method for ILora {
         let mut terms = vec![("total", total)];
         terms.extend(parts);
         terms.extend(consistency.map(|value| ("consistency", value)));
-        StepGradient {
-            gradient: backward(&surrogate, &vars),
-            terms,
-            replay_nll: replayed.filter(|_| context.want_replay_losses).map(|nll| (nll, slow_nll)),
-        }
+        let replay_nll = replayed.filter(|_| context.want_replay_losses).map(|nll| (nll, slow_nll));
+        Ok(StepGradient { replay_nll, ..StepGradient::new(backward(&surrogate, &vars), terms) })
     }
 
     fn after_step(&mut self, step: u64) {
@@ -272,8 +277,8 @@ impl Method for ILora {
 
     fn learners(&self, _task: usize) -> Vec<Learner> {
         vec![
-            Learner { name: "working", adapter: self.working.clone(), headline: false },
-            Learner { name: "long_term", adapter: self.long_term.clone(), headline: true },
+            Learner { name: "working", learnt: self.working.clone().into(), headline: false },
+            Learner { name: "long_term", learnt: self.long_term.clone().into(), headline: true },
         ]
     }
 
@@ -281,15 +286,14 @@ impl Method for ILora {
         BTreeMap::from([("long_term".to_string(), self.long_term.flat())])
     }
 
-    fn restore(&mut self, state: &BTreeMap<String, Tensor<1>>) {
-        if let Some(flat) = state.get("long_term") {
-            self.long_term = self.long_term.with_flat(flat.clone());
-        }
+    fn restore(&mut self, state: &BTreeMap<String, Tensor<1>>) -> Result<(), MethodError> {
+        self.long_term = self.long_term.with_flat(take(state, "long_term", &self.long_term.flat())?);
+        Ok(())
     }
 
-    fn diagnostics(&self) -> Vec<(String, f64)> {
+    fn diagnostics(&self) -> Vec<(&'static str, Reading)> {
         let lambda = self.lambda_at(self.step.max(1));
         let half_life = if lambda > 0.0 && lambda < 1.0 { 0.5_f64.ln() / lambda.ln() } else { 0.0 };
-        vec![("lambda".into(), lambda), ("half_life_steps".into(), half_life)]
+        vec![("lambda", Reading::Value(lambda)), ("half_life_steps", Reading::Value(half_life))]
     }
 }

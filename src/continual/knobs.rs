@@ -54,15 +54,11 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
 pub fn nearest(name: &str, known: &[&str]) -> Option<String> {
     known
         .iter()
-        .map(|candidate| (strsim_distance(name, candidate), *candidate))
+        // clap's own measure for suggestions
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate))
         .min()
         .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3).max(1))
         .map(|(_, candidate)| candidate.to_string())
-}
-
-/// Edit distance with transposition (clap's own measure for suggestions).
-fn strsim_distance(a: &str, b: &str) -> usize {
-    strsim::damerau_levenshtein(a, b)
 }
 
 impl Knobs {

@@ -60,6 +60,10 @@ pub struct ReplayItem {
     /// A pinned item is never replaced.
     #[serde(default)]
     pub pinned: bool,
+    /// Logits that the model gave at the item's targets when it entered, `[targets * vocab_size]`, for methods that keep them
+    /// (DER). They are part of a checkpoint, not of the text form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logits: Vec<f32>,
 }
 
 impl ReplayItem {
@@ -80,6 +84,7 @@ impl ReplayItem {
             last_loss_working: None,
             last_loss_long_term: None,
             pinned: false,
+            logits: Vec::new(),
         }
     }
 
@@ -241,8 +246,17 @@ impl ReplayBuffer {
     /// than `m` come back when fewer are there.
     #[must_use]
     pub fn sample(&self, m: usize, exclude_task: Option<usize>, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let allowed = |index: &usize| exclude_task != Some(self.items[*index].task);
-        let mut indices: Vec<usize> = (0..self.items.len()).filter(allowed).collect();
+        self.draw(m, |item| exclude_task != Some(item.task), rng)
+    }
+
+    /// As [`Self::sample`], from one task alone.
+    #[must_use]
+    pub fn sample_task(&self, m: usize, task: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        self.draw(m, |item| item.task == task, rng)
+    }
+
+    fn draw(&self, m: usize, allowed: impl Fn(&ReplayItem) -> bool, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut indices: Vec<usize> = (0..self.items.len()).filter(|&index| allowed(&self.items[index])).collect();
         let m = m.min(indices.len());
         // the first m places of a Fisher-Yates shuffle
         for place in 0..m {
@@ -314,7 +328,9 @@ impl ReplayBuffer {
             n_seen: self.n_seen,
             n_seen_of_task: self.n_seen_of_task.clone(),
         };
-        let lines = std::iter::once(serde_json::to_string(&head)).chain(self.items.iter().map(serde_json::to_string));
+        let readable = self.items.iter().map(|item| ReplayItem { logits: Vec::new(), ..item.clone() });
+        let lines =
+            std::iter::once(serde_json::to_string(&head)).chain(readable.map(|item| serde_json::to_string(&item)));
         let mut text = String::new();
         // plain structs of strings and numbers always serialise
         for line in lines.flatten() {

@@ -5,10 +5,12 @@
 //! * `mtl`: the union of all tasks, the upper bound.
 
 use super::knobs::{Knob, KnobKind, Knobs};
-use super::{InsertWhen, Learner, Method, MethodEntry, ReplayNeeds, StepContext, StepGradient, backward};
+use super::{
+    Draw, InsertWhen, Learner, Method, MethodEntry, MethodError, ReplayNeeds, Standing, StepContext, StepGradient,
+    backward, no_prompt,
+};
 use crate::data::batch::Batch;
-use crate::model::llama::Pass;
-use crate::model::{Adapter, CrossEntropy, Hidden, Targets};
+use crate::model::{Adapter, CrossEntropy, Hidden, Pass, Targets};
 use burn::tensor::Tensor;
 
 /// Settings that every method with a memory shares.
@@ -58,6 +60,8 @@ impl ReplayLoss {
             needs: ReplayNeeds {
                 replay_current: knobs.switch("replay_current"),
                 insert: if before { InsertWhen::BeforeForward } else { InsertWhen::AfterStep },
+                draw: Draw::Mixed { batches: 1 },
+                store_logits: false,
             },
         }
     }
@@ -94,13 +98,17 @@ pub struct JointPass {
 }
 
 /// Runs the adapter over the current batch and, if there is one, the replay batch, in one pass.
-#[must_use]
-pub fn joint_pass(context: &StepContext<'_>, pass: Pass<'_>, replay: Option<&ReplayLoss>) -> JointPass {
+///
+/// # Errors
+/// Batches that cannot be joined.
+pub fn joint_pass(
+    context: &StepContext<'_>,
+    pass: Pass<'_>,
+    replay: Option<&ReplayLoss>,
+) -> Result<JointPass, MethodError> {
     let current_targets = context.current.target_ids.len();
     let batch = match context.replay {
-        Some(replayed) if replay.is_some() => {
-            Batch::concat(context.current, replayed, 0).unwrap_or_else(|_| context.current.clone())
-        }
+        Some(replayed) if replay.is_some() => Batch::concat(context.current, replayed, 0)?,
         _ => context.current.clone(),
     };
     let hidden = context.model.forward(&batch, pass);
@@ -109,7 +117,7 @@ pub fn joint_pass(context: &StepContext<'_>, pass: Pass<'_>, replay: Option<&Rep
         None => Targets::mean(&batch, 1.0),
     };
     let loss = context.model.cross_entropy(hidden.last.clone(), &targets);
-    JointPass { hidden, loss, batch, current_targets }
+    Ok(JointPass { hidden, loss, batch, current_targets })
 }
 
 /// The loss terms of current and replayed examples, and the per-target losses of the replayed ones.
@@ -147,22 +155,23 @@ impl Method for Sequential {
         self.adapter = self.adapter.with_flat(parameters);
     }
 
-    fn gradient(&mut self, context: &StepContext<'_>) -> StepGradient {
+    fn trainable_parameters(&self) -> usize {
+        self.adapter.layout().parameters()
+    }
+
+    fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let vars = self.adapter.vars(true);
-        let pass = Pass { adapter: Some(&vars), dropout: true, keep_layers: false };
-        let joint = joint_pass(context, pass, self.replay.as_ref());
+        let pass = Pass { adapter: Some(&vars), dropout: true, ..Pass::default() };
+        let joint = joint_pass(context, pass, self.replay.as_ref())?;
         let (parts, replayed) = split_terms(&joint);
         let mut terms = vec![("total", joint.loss.value.clone())];
         terms.extend(parts);
-        StepGradient {
-            gradient: backward(&joint.loss.surrogate, &vars),
-            terms,
-            replay_nll: replayed.filter(|_| context.want_replay_losses).map(|nll| (nll, None)),
-        }
+        let replay_nll = replayed.filter(|_| context.want_replay_losses).map(|nll| (nll, None));
+        Ok(StepGradient { replay_nll, ..StepGradient::new(backward(&joint.loss.surrogate, &vars), terms) })
     }
 
     fn learners(&self, _task: usize) -> Vec<Learner> {
-        vec![Learner { name: "model", adapter: self.adapter.clone(), headline: true }]
+        vec![Learner::model(self.adapter.clone())]
     }
 }
 
@@ -174,9 +183,11 @@ pub fn seq() -> MethodEntry {
         label: "Seq",
         about: "One adapter, fine-tuned on one task after the other: the lower bound.",
         source: "plain fine-tuning",
+        standing: Standing::Continual,
         knobs: Vec::new,
         presets: Vec::new,
-        make: |adapter, _| Ok(Box::new(Sequential { adapter, joint: false, replay: None })),
+        prompt_length: no_prompt,
+        make: |setup| Ok(Box::new(Sequential { adapter: setup.adapter, joint: false, replay: None })),
     }
 }
 
@@ -188,9 +199,14 @@ pub fn er() -> MethodEntry {
         label: "ER",
         about: "Experience replay: an equal batch from the buffer beside each batch of the current task.",
         source: "Chaudhry et al., arXiv 1902.10486",
+        standing: Standing::Continual,
         knobs: || REPLAY_KNOBS.to_vec(),
         presets: Vec::new,
-        make: |adapter, knobs| Ok(Box::new(Sequential { adapter, joint: false, replay: Some(ReplayLoss::new(knobs)) })),
+        prompt_length: no_prompt,
+        make: |setup| {
+            let replay = Some(ReplayLoss::new(setup.knobs));
+            Ok(Box::new(Sequential { adapter: setup.adapter, joint: false, replay }))
+        },
     }
 }
 
@@ -202,8 +218,10 @@ pub fn mtl() -> MethodEntry {
         label: "MTL",
         about: "One adapter trained on the union of all tasks at once: the upper bound, not continual learning.",
         source: "Caruana, Machine Learning 28 (1997)",
+        standing: Standing::Bound,
         knobs: Vec::new,
         presets: Vec::new,
-        make: |adapter, _| Ok(Box::new(Sequential { adapter, joint: true, replay: None })),
+        prompt_length: no_prompt,
+        make: |setup| Ok(Box::new(Sequential { adapter: setup.adapter, joint: true, replay: None })),
     }
 }

@@ -5,7 +5,7 @@ use super::config::{MethodConfig, TrainingConfig};
 use super::device::OpenDevice;
 use super::evaluator::read;
 use super::optimiser::AdamW;
-use crate::continual::StepContext;
+use crate::continual::{Setup, StepContext};
 use crate::data::batch::Batch;
 use crate::model::random::RandomWeights;
 use crate::model::{Adapter, AdapterLayout, Llama, LlamaOptions, LoraConfig, ModelConfig};
@@ -125,7 +125,7 @@ pub async fn measure_step(
     let layout = Arc::new(AdapterLayout::new(config, &workload.lora)?);
     let adapter = Adapter::init(&layout, &mut rng, &device.device);
     let (entry, knobs) = MethodConfig::Name(method.into()).resolve()?;
-    let mut method = (entry.make)(adapter, &knobs)?;
+    let mut method = (entry.make)(Setup { adapter, model: &model, knobs: &knobs, rng: &mut rng })?;
     let mut optimiser = AdamW::new(&method.parameters());
     let settings = TrainingConfig::default();
     let current = random_batch(workload, config.vocab_size, &mut rng);
@@ -136,15 +136,8 @@ pub async fn measure_step(
     loop {
         let before = platform::now_secs();
         let step = secs.len() as u64 + 1;
-        let context = StepContext {
-            model: &model,
-            current: &current,
-            replay: replay.as_ref(),
-            step,
-            task: 0,
-            want_replay_losses: false,
-        };
-        let result = method.gradient(&context);
+        let context = StepContext { replay: replay.as_ref(), step, ..StepContext::new(&model, &current) };
+        let result = method.gradient(&context)?;
         let (parameters, _) = optimiser.step(method.parameters(), result.gradient, 1e-3, &settings);
         method.set_parameters(parameters);
         method.after_step(step);

@@ -339,6 +339,17 @@ impl ExperimentConfig {
         toml::to_string_pretty(self).map_err(|error| EngineError::Setting(error.to_string()))
     }
 
+    /// Most learned vectors that any of the methods puts before an example.
+    ///
+    /// # Errors
+    /// Unknown method or setting.
+    pub fn prompt_length(&self) -> Result<usize, KnobError> {
+        self.methods.iter().try_fold(0, |most: usize, method| {
+            let (entry, knobs) = method.resolve()?;
+            Ok(most.max((entry.prompt_length)(&knobs, self.tasks.len())))
+        })
+    }
+
     /// A frozen configuration is TOML, which has no larger whole numbers.
     fn check_seed(&self) -> Result<(), EngineError> {
         let fits = i64::try_from(self.seed).is_ok();

@@ -17,6 +17,8 @@ pub enum EngineError {
     #[error(transparent)]
     Knob(#[from] crate::continual::knobs::KnobError),
     #[error(transparent)]
+    Method(#[from] crate::continual::MethodError),
+    #[error(transparent)]
     Model(#[from] crate::model::ModelError),
     #[error(transparent)]
     Data(#[from] crate::data::DataError),

@@ -6,7 +6,7 @@ use crate::data::prompt::{Encoded, PromptFormat, encode_choice, encode_prompt};
 use crate::data::score::score;
 use crate::data::task::{Example, Metric, Task};
 use crate::model::generate::{Generation, Sampling, choose};
-use crate::model::{AdapterVars, Llama};
+use crate::model::{Llama, Overlay, Pass, SoftPrompt};
 use crate::platform;
 use burn::tensor::Tensor;
 use rand::SeedableRng;
@@ -21,14 +21,14 @@ pub struct Outcome {
     pub score: f64,
 }
 
-/// Mean score of an adapter (or of the base model) on the first `limit` scored examples of a task.
+/// Mean score of what lies over the base model on the first `limit` scored examples of a task.
 ///
 /// # Errors
 /// When the device fails. Stops early with `None` when `stopped` says so.
 pub async fn evaluate(
     prepared: &Prepared,
     task: usize,
-    adapter: Option<&AdapterVars>,
+    overlay: &Overlay,
     limit: usize,
     batch_size: usize,
     stopped: &mut dyn FnMut(usize) -> bool,
@@ -37,7 +37,7 @@ pub async fn evaluate(
     let examples = &task.eval[..task.eval.len().min(limit)];
     let mut sum = 0.0;
     for chunk in examples.chunks(batch_size.max(1)) {
-        let outcomes = outcomes(prepared, task, chunk, adapter).await?;
+        let outcomes = outcomes(prepared, task, chunk, overlay).await?;
         sum += outcomes.iter().map(|outcome| outcome.score).sum::<f64>();
         platform::yield_now().await;
         if stopped(chunk.len()) {
@@ -56,10 +56,10 @@ pub async fn outcomes(
     prepared: &Prepared,
     task: &Task,
     examples: &[Example],
-    adapter: Option<&AdapterVars>,
+    overlay: &Overlay,
 ) -> Result<Vec<Outcome>, EngineError> {
     if task.metric == Metric::ChoiceLikelihood {
-        return choices(prepared, task, examples, adapter).await;
+        return choices(prepared, task, examples, overlay.pass()).await;
     }
     let model = &prepared.model;
     let prompts = examples
@@ -67,7 +67,7 @@ pub async fn outcomes(
         .map(|example| encode_prompt(&model.tokenizer, &example.prompt, &prepared.format, task.max_new_tokens))
         .collect::<Result<Vec<_>, _>>()?;
     let texts =
-        generate(model, adapter, &prompts, &Sampling::greedy(task.max_new_tokens, model.stop_tokens.clone()), 0)
+        generate(model, overlay, &prompts, &Sampling::greedy(task.max_new_tokens, model.stop_tokens.clone()), 0)
             .await?;
     Ok(examples
         .iter()
@@ -85,7 +85,7 @@ pub async fn outcomes(
 /// Prompts that do not fit the model, or a device that fails.
 pub async fn generate(
     model: &LoadedModel,
-    adapter: Option<&AdapterVars>,
+    overlay: &Overlay,
     prompts: &[Vec<u32>],
     sampling: &Sampling,
     seed: u64,
@@ -93,7 +93,7 @@ pub async fn generate(
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
     let mut ended = vec![false; prompts.len()];
-    let mut generation = Generation::start(&model.llama, adapter, prompts, sampling.max_new_tokens)?;
+    let mut generation = Generation::start(&model.llama, overlay.pass(), prompts, sampling.max_new_tokens)?;
     for step in 0..sampling.max_new_tokens {
         let vocab = model.llama.config.vocab_size;
         let logits = read(generation.logits().reshape([prompts.len() * vocab])).await?;
@@ -123,27 +123,25 @@ async fn choices(
     prepared: &Prepared,
     task: &Task,
     examples: &[Example],
-    adapter: Option<&AdapterVars>,
+    pass: Pass<'_>,
 ) -> Result<Vec<Outcome>, EngineError> {
     let (tokenizer, llama, labels) = (&prepared.model.tokenizer, &prepared.model.llama, task.labels.len());
     let open_end = PromptFormat { eos: false, ..prepared.format };
     let mut outcomes = Vec::with_capacity(examples.len());
-    let mut rest = examples;
-    while let Some(first) = rest.first() {
-        let alone = encode_choice(tokenizer, &first.prompt, &task.labels, &open_end)?;
-        let longest = alone.iter().map(|row| row.tokens.len() - row.answer_start).max().unwrap_or(1);
-        let config = &llama.config;
-        let row_floats =
-            2 * config.num_hidden_layers * config.key_value_size() * (prepared.format.max_length + longest + 1);
-        let count = (CACHE_FLOATS / (row_floats * labels.max(1)).max(1)).clamp(1, rest.len());
-        let format = if some_label_begins_another(&alone) { prepared.format } else { open_end };
-        let (now, later) = rest.split_at(count);
-        rest = later;
-        let mut rows: Vec<Encoded> = Vec::with_capacity(count * labels);
+    let Some(first) = examples.first() else { return Ok(outcomes) };
+    // The labels' tokens are the same behind every prompt: what they ask for is found on the first.
+    let alone = encode_choice(tokenizer, &first.prompt, &task.labels, &open_end)?;
+    let format = if some_label_begins_another(&alone) { prepared.format } else { open_end };
+    let longest = alone.iter().map(|row| answer(row).len()).max().unwrap_or(1);
+    let places = pass.prompt.map_or(0, SoftPrompt::length) + prepared.format.max_length + longest + 1;
+    let row_floats = 2 * llama.config.num_hidden_layers * llama.config.key_value_size() * places;
+    let count = (CACHE_FLOATS / (row_floats * labels.max(1)).max(1)).max(1);
+    for now in examples.chunks(count) {
+        let mut rows: Vec<Encoded> = Vec::with_capacity(now.len() * labels);
         for example in now {
             rows.extend(encode_choice(tokenizer, &example.prompt, &task.labels, &format)?);
         }
-        let nll = label_losses(llama, adapter, &rows, labels).await?;
+        let nll = label_losses(llama, pass, &rows, labels).await?;
         outcomes.extend(now.iter().zip(nll.chunks_exact(labels.max(1))).map(|(example, nll)| {
             let best = nll.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
             let prediction = task.labels[best].clone();
@@ -165,16 +163,11 @@ fn some_label_begins_another(rows: &[Encoded]) -> bool {
 }
 
 /// Summed negative log-likelihood of each row's answer tokens. Every `labels` rows share their prompt.
-async fn label_losses(
-    llama: &Llama,
-    adapter: Option<&AdapterVars>,
-    rows: &[Encoded],
-    labels: usize,
-) -> Result<Vec<f64>, EngineError> {
+async fn label_losses(llama: &Llama, pass: Pass<'_>, rows: &[Encoded], labels: usize) -> Result<Vec<f64>, EngineError> {
     let prompts: Vec<Vec<u32>> =
         rows.iter().step_by(labels.max(1)).map(|row| row.tokens[..row.answer_start].to_vec()).collect();
     let longest = rows.iter().map(|row| answer(row).len()).max().unwrap_or(0);
-    let mut generation = Generation::start(llama, adapter, &prompts, longest.saturating_sub(1))?.expand(labels);
+    let mut generation = Generation::start(llama, pass, &prompts, longest.saturating_sub(1))?.expand(labels);
     let mut losses = Vec::with_capacity(longest);
     for place in 0..longest {
         // Labels that have ended go on with any token; what it costs is not counted.

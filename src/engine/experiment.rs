@@ -36,11 +36,13 @@ pub async fn load(config: &ExperimentConfig, emit: Sink<'_>) -> Result<Arc<Prepa
     // Refused here, before any folder is made.
     AdapterLayout::new(&folder.config, &config.lora)?;
     let longest_answer = 128;
-    let max_seq = config.training.max_length.saturating_add(longest_answer);
+    // All methods of an experiment cut their examples alike, so the room is that of the longest prompt among them.
+    let prompt_length = config.prompt_length()?;
+    let max_seq = config.training.max_length.saturating_add(longest_answer).saturating_add(prompt_length);
     let device = choose_device(config, &folder.config, emit).await?;
     emit(Event::DeviceChosen { name: device.name.clone(), reason: device.reason.clone() });
     let model = load_model(&mut folder, &device, max_seq)?;
-    let prepared = prepare(config, model)?;
+    let prepared = prepare(config, model, prompt_length)?;
     for message in &prepared.warnings {
         emit(Event::Warned { message: message.clone() });
     }

@@ -1,7 +1,8 @@
 //! The engine: owns every tensor, runs experiments, and reports in plain data.
 //!
 //! Front ends send a [`protocol::Command`] and read [`protocol::Event`]s; they never see a tensor. In reading order:
-//! [`config`] (what is asked), [`device`] and [`prepare`] (what is needed), [`trainer`] (THE loop), [`evaluator`] (scores),
+//! [`config`] (what is asked), [`device`] and [`prepare`] (what is needed), [`trainer`] (THE loop, with `feed` for its examples),
+//! [`evaluator`] (scores),
 //! [`run`] (one method on one stream), [`experiment`] (several), [`report`] (numbers out).
 
 pub mod bench;
@@ -13,6 +14,7 @@ pub mod device;
 mod error;
 pub mod evaluator;
 pub mod experiment;
+mod feed;
 pub mod optimiser;
 pub mod prepare;
 pub mod pretrain;

@@ -7,13 +7,16 @@ use super::device::OpenDevice;
 use crate::data::builtin;
 use crate::data::import::{ImportSettings, import_path};
 use crate::data::mapping::ColumnMapping;
-use crate::data::prompt::{Encoded, PromptFormat, encode_example};
+use crate::data::prompt::{Encoded, PromptFormat, encode_all};
 use crate::data::task::Task;
 use crate::data::tokenizer::Tokenizer;
 use crate::io::HfFolder;
 use crate::model::{Llama, LlamaOptions, ModelError};
 use std::path::Path;
 use std::sync::OnceLock;
+
+/// Fewest tokens of an example that must fit behind learned vectors.
+const LEAST_TOKENS: usize = 8;
 
 /// A model on a device, with its tokenizer.
 pub struct LoadedModel {
@@ -73,6 +76,7 @@ pub fn load_model(folder: &mut HfFolder, device: &OpenDevice, max_seq: usize) ->
     }
     let mut tokenizer =
         Tokenizer::from_bytes(&folder.tokenizer_json, folder.tokenizer_config.as_deref(), &folder.where_)?;
+    warnings.extend(tokenizer.warnings().iter().cloned());
     if let Some(bos) = folder.config.bos_token_id {
         tokenizer.set_bos_id(Some(bos));
     }
@@ -152,37 +156,30 @@ pub fn load_task(config: &TaskConfig, experiment: &ExperimentConfig) -> Result<(
     Ok((imported.task, imported.warnings))
 }
 
-/// Loads and encodes all tasks of an experiment.
+/// Loads and encodes all tasks of an experiment. `prompt_length` places before every example stay free for learned vectors.
 ///
 /// # Errors
 /// What [`load_task`] and the encoding say.
-pub fn prepare(config: &ExperimentConfig, model: LoadedModel) -> Result<Prepared, EngineError> {
+pub fn prepare(config: &ExperimentConfig, model: LoadedModel, prompt_length: usize) -> Result<Prepared, EngineError> {
     let tokenizer = &model.tokenizer;
+    let positions = model.llama.max_seq();
+    if prompt_length + LEAST_TOKENS > positions {
+        return Err(EngineError::Setting(format!(
+            "the methods put up to {prompt_length} learned vectors before an example, and the model has {positions} positions: choose fewer or shorter prompts"
+        )));
+    }
     let format = PromptFormat {
         bos: tokenizer.bos_id().is_some(),
         eos: tokenizer.eos_id().is_some(),
-        max_length: config.training.max_length.min(model.llama.max_seq()),
+        max_length: config.training.max_length.min(positions - prompt_length),
     };
     let mut warnings = model.warnings.clone();
     let mut tasks = Vec::with_capacity(config.tasks.len());
     for source in &config.tasks {
         let (task, notes) = load_task(source, config)?;
         warnings.extend(notes);
-        let mut train = Vec::with_capacity(task.train.len());
-        let mut cut = 0;
-        for example in &task.train {
-            let encoded = encode_example(tokenizer, example, &format)?;
-            cut += usize::from(encoded.truncated > 0);
-            train.push(encoded);
-        }
-        if cut > 0 {
-            warnings.push(format!(
-                "task `{}`: {cut} of {} training prompts are longer than {} tokens and were cut on the left",
-                task.name,
-                train.len(),
-                format.max_length
-            ));
-        }
+        let (train, cut) = encode_all(tokenizer, &task.train, &format, &format!("task `{}`", task.name))?;
+        warnings.extend(cut);
         if train.is_empty() {
             return Err(EngineError::Setting(format!("task `{}` has no training examples", task.name)));
         }

@@ -1,17 +1,19 @@
 //! One run: zero-shot scores, then task after task, with evaluation at each boundary; pausable, resumable, in its own folder.
 
+mod outcome;
+
 use super::EngineError;
 use super::config::ExperimentConfig;
 use super::control::{Control, Next};
-use super::evaluator::{evaluate, read};
+use super::evaluator::evaluate;
 use super::prepare::Prepared;
 use super::protocol::Event;
-use super::report::{BufferSummary, CurvePoint, LearnerReport, RunReport, StepReport, TaskSummary, thin_steps};
+use super::report::{CurvePoint, LearnerReport, RunReport, StepReport};
 use super::run_folder::RunFolder;
 use super::trainer::Trainer;
+use crate::continual::Learnt;
 use crate::continual::metrics::AccuracyMatrix;
 use crate::io::Checkpoint;
-use crate::model::Adapter;
 use crate::platform;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -23,8 +25,6 @@ pub type Sink<'a> = &'a mut dyn FnMut(Event);
 const CHECKPOINT_SECS: f64 = 30.0;
 /// At most one `Stepped` event in so many seconds.
 const EVENT_SECS: f64 = 0.05;
-/// Step reports kept in the report.
-const KEPT_STEPS: usize = 2000;
 
 /// What a run has gathered; part of its checkpoint.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -169,11 +169,10 @@ impl Run {
                     return self.stop(emit).await;
                 }
                 self.gathered.evaluated_phases += 1;
-                self.write_adapters(row).await?;
+                self.gathered.finished = self.gathered.evaluated_phases == phases;
+                self.write_learners(row).await?;
                 self.checkpoint(emit).await?;
             }
-            self.gathered.finished = true;
-            self.checkpoint(emit).await?;
         }
         let report = self.report()?;
         if let Some(folder) = &self.folder {
@@ -212,7 +211,7 @@ impl Run {
             }
             let before = platform::now_secs();
             let first = self.trainer.position().step == 0;
-            let result = self.trainer.step(&self.prepared).await;
+            let result = Box::pin(self.trainer.step(&self.prepared)).await;
             self.gathered.train_secs += platform::now_secs() - before;
             let report = match result {
                 Ok(report) => report,
@@ -245,8 +244,19 @@ impl Run {
             }
             platform::yield_now().await;
         }
-        self.trainer.end_phase(&self.prepared);
-        Ok(true)
+        let before = platform::now_secs();
+        let run = self.index;
+        let mut last_event = before;
+        let mut go_on = |done: usize, total: usize| {
+            if done > 0 && platform::now_secs() - last_event >= EVENT_SECS {
+                last_event = platform::now_secs();
+                emit(Event::EvaluationProgressed { run, done, total });
+            }
+            !control.is_stopped()
+        };
+        let ended = self.trainer.end_phase(&self.prepared, &mut go_on).await?;
+        self.gathered.train_secs += platform::now_secs() - before;
+        Ok(ended)
     }
 
     /// Waits while paused; `false` when stopped.
@@ -356,7 +366,13 @@ impl Run {
         let (mut done, mut scores) = (0, Vec::with_capacity(self.prepared.tasks.len()));
         for task in 0..self.prepared.tasks.len() {
             let learner = learner.and_then(|index| self.trainer.learners(task).into_iter().nth(index));
-            let vars = learner.map(|learner| learner.adapter.vars(false));
+            let learnt = learner.map_or(Learnt::Base, |learner| learner.learnt);
+            // The base model's scores are known.
+            if let (Learnt::Base, Some(score), true) = (&learnt, self.gathered.zero_shot[task], limit == usize::MAX) {
+                scores.push(Some(score));
+                continue;
+            }
+            let overlay = learnt.overlay();
             let run = self.index;
             let mut last_event = platform::now_secs();
             let mut watch = |count: usize| {
@@ -367,7 +383,7 @@ impl Run {
                 }
                 control.is_stopped()
             };
-            let score = evaluate(&self.prepared, task, vars.as_ref(), limit, batch_size, &mut watch).await?;
+            let score = evaluate(&self.prepared, task, &overlay, limit, batch_size, &mut watch).await?;
             if control.is_stopped() {
                 return Ok(None);
             }
@@ -404,87 +420,4 @@ impl Run {
         emit(Event::CheckpointSaved { run: self.index, step: self.trainer.position().step });
         Ok(())
     }
-
-    /// Writes the adapters of all learners after a task, in PEFT's format.
-    async fn write_adapters(&self, row: usize) -> Result<(), EngineError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        for learner in self.trainer.learners(row) {
-            let values = read(learner.adapter.flat()).await?;
-            let plain = Adapter::plain(self.trainer.layout(), &values);
-            let task = &self.prepared.tasks[row].task.name;
-            folder.write_adapter(row, task, learner.name, &plain, &self.prepared.model)?;
-        }
-        Ok(())
-    }
-
-    /// The run's report.
-    ///
-    /// # Errors
-    /// Never for a run that was made; the method's settings are resolved again.
-    pub fn report(&self) -> Result<RunReport, EngineError> {
-        let (entry, knobs) = self.config.methods[0].resolve()?;
-        let tasks = self
-            .prepared
-            .tasks
-            .iter()
-            .zip(&self.gathered.zero_shot)
-            .map(|(task, zero_shot)| TaskSummary {
-                name: task.task.name.clone(),
-                title: task.task.name.clone(),
-                metric: task.task.metric.title().to_string(),
-                chance: task.task.chance(),
-                zero_shot: *zero_shot,
-                train: task.train.len(),
-                eval: task.task.eval.len(),
-                source: task.task.source.clone(),
-            })
-            .collect();
-        let mut settings: Vec<(String, String)> =
-            knobs.iter().map(|(name, value)| (format!("{}.{name}", entry.name), value.to_string())).collect();
-        settings.extend(flat_settings(&self.config));
-        Ok(RunReport {
-            title: self.config.title.clone(),
-            method: entry.name.to_string(),
-            method_label: entry.label.to_string(),
-            seed: self.config.seed,
-            device: self.prepared.model.device_name.clone(),
-            model: self.prepared.model.name.clone(),
-            tasks,
-            learners: self.gathered.learners.clone(),
-            headline: self.gathered.headline,
-            steps: thin_steps(&self.gathered.steps, KEPT_STEPS),
-            train_secs: self.gathered.train_secs,
-            eval_secs: self.gathered.eval_secs,
-            total_tokens: self.trainer.position().tokens,
-            peak_memory_bytes: platform::peak_memory_bytes(),
-            trainable_parameters: self.trainer.layout().parameters() as u64,
-            settings,
-            command: self.gathered.command.clone(),
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            started_unix: self.gathered.started_unix,
-            buffer: self.trainer.buffer().map(|buffer| BufferSummary {
-                capacity: buffer.capacity(),
-                len: buffer.len(),
-                n_seen: buffer.n_seen(),
-                shares: buffer.task_shares(),
-            }),
-            warnings: self.prepared.warnings.clone(),
-        })
-    }
-}
-
-/// The configuration as `section.name = value` lines, without the lists of tasks and methods.
-fn flat_settings(config: &ExperimentConfig) -> Vec<(String, String)> {
-    let Ok(table) = toml::Table::try_from(config) else { return Vec::new() };
-    let mut lines = Vec::new();
-    for (name, value) in table {
-        match value {
-            toml::Value::Table(section) => {
-                lines.extend(section.into_iter().map(|(key, value)| (format!("{name}.{key}"), value.to_string())));
-            }
-            toml::Value::Array(_) => {}
-            value => lines.push((name, value.to_string())),
-        }
-    }
-    lines
 }

@@ -117,9 +117,31 @@ impl RunFolder {
         adapter: &PlainAdapter,
         model: &LoadedModel,
     ) -> Result<(), EngineError> {
+        let folder = self.learner_folder(task, name, learner)?;
+        Ok(peft::write_adapter(&folder, adapter, Some(&model.name), Some(&model.fingerprint))?)
+    }
+
+    /// Writes one learner's prompt after a task, where [`Self::write_adapter`] writes adapters. `values` are row-major in the
+    /// shape beside them.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn write_prompt(
+        &self,
+        task: usize,
+        name: &str,
+        learner: &str,
+        (values, shape): (&[f32], &[usize]),
+        model: &LoadedModel,
+    ) -> Result<(), EngineError> {
+        let folder = self.learner_folder(task, name, learner)?;
+        Ok(peft::prompt::write_prompt(&folder, values, shape, Some(&model.name), Some(&model.fingerprint))?)
+    }
+
+    fn learner_folder(&self, task: usize, name: &str, learner: &str) -> Result<PathBuf, EngineError> {
         let folder = self.path.join("adapters").join(format!("{:02}-{name}", task + 1)).join(learner);
         std::fs::create_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
-        Ok(peft::write_adapter(&folder, adapter, Some(&model.name), Some(&model.fingerprint))?)
+        Ok(folder)
     }
 
     /// Writes the reports, the matrix and the buffer of a finished run.

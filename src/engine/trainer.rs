@@ -6,13 +6,12 @@
 use super::EngineError;
 use super::config::ExperimentConfig;
 use super::evaluator::read;
+use super::feed::{Feed, logits_by_row};
 use super::optimiser::{AdamW, learning_rate};
 use super::prepare::Prepared;
 use super::report::StepReport;
-use crate::continual::replay::{ReplayBuffer, ReplayItem};
-use crate::continual::{InsertWhen, Learner, Method, StepContext};
-use crate::data::batch::{Batch, plan_epoch};
-use crate::data::prompt::Encoded;
+use crate::continual::replay::ReplayBuffer;
+use crate::continual::{Correction, Learner, Method, Reading, Setup, StepContext, StepGradient, TaskStart};
 use crate::io::Checkpoint;
 use crate::model::{Adapter, AdapterLayout};
 use crate::platform;
@@ -36,24 +35,33 @@ pub struct Position {
     pub tokens: u64,
 }
 
-/// An example by its task and its place there.
-type Member = (usize, usize);
-
-/// The order of one epoch: of which phase, which epoch, and its batches.
-struct EpochPlan {
-    phase: usize,
-    epoch: usize,
-    batches: Vec<Vec<Member>>,
+/// The parts of a step (with gradient accumulation there are several), added up.
+#[derive(Default)]
+struct Sum {
+    gradient: Option<Tensor<1>>,
+    references: Vec<Tensor<1>>,
+    terms: Vec<(&'static str, Tensor<1>)>,
 }
 
-/// What one part of a step works on.
-struct Drawn {
-    current: Batch,
-    replay: Option<Batch>,
-    /// Places in the buffer of the replayed examples.
-    items: Vec<usize>,
-    /// Examples that enter the buffer after the optimiser step.
-    to_insert: Vec<Member>,
+impl Sum {
+    fn add(&mut self, part: StepGradient) {
+        self.gradient = Some(match self.gradient.take() {
+            Some(sum) => sum + part.gradient,
+            None => part.gradient,
+        });
+        for (index, reference) in part.references.into_iter().enumerate() {
+            match self.references.get_mut(index) {
+                Some(sum) => *sum = sum.clone() + reference,
+                None => self.references.push(reference),
+            }
+        }
+        for (name, value) in part.terms {
+            match self.terms.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum = sum.clone() + value,
+                None => self.terms.push((name, value)),
+            }
+        }
+    }
 }
 
 /// State of one run's learning.
@@ -62,11 +70,9 @@ pub struct Trainer {
     method: Box<dyn Method>,
     layout: Arc<AdapterLayout>,
     optimiser: AdamW,
-    buffer: Option<ReplayBuffer>,
+    feed: Feed,
     rng: ChaCha8Rng,
     position: Position,
-    /// The epoch being read.
-    plan: Option<EpochPlan>,
     started: bool,
     last_report: Option<(f64, u64, u64)>,
 }
@@ -83,33 +89,35 @@ impl Trainer {
         let layout = Arc::new(AdapterLayout::new(&llama.config, &config.lora)?);
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         let adapter = Adapter::init(&layout, &mut rng, llama.device());
-        let method = (entry.make)(adapter, &knobs)?;
+        let method = (entry.make)(Setup { adapter, model: llama, knobs: &knobs, rng: &mut rng })?;
         let optimiser = AdamW::new(&method.parameters());
-        let buffer = method.replay().map(|_| ReplayBuffer::new(config.replay.policy, config.replay.capacity));
+        let feed = Feed::new(config, method.joint(), method.replay());
         Ok(Self {
             config: config.clone(),
             method,
             layout,
             optimiser,
-            buffer,
+            feed,
             rng,
             position: Position::default(),
-            plan: None,
             started: false,
             last_report: None,
         })
     }
 
-    /// Number of training phases: one for each task, or one in all for joint training.
+    /// Number of training phases: one for each task, or one in all for joint training and for no training at all.
     #[must_use]
     pub fn phases(&self, prepared: &Prepared) -> usize {
-        if self.method.joint() { 1 } else { prepared.tasks.len() }
+        if self.method.joint() || !self.method.trains() { 1 } else { prepared.tasks.len() }
     }
 
     /// Optimiser steps of a phase.
     #[must_use]
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts are small
     pub fn phase_steps(&self, prepared: &Prepared, phase: usize) -> usize {
+        if !self.method.trains() {
+            return 0;
+        }
         let training = &self.config.training;
         let of_task = |examples: usize| {
             if training.steps_per_task > 0 {
@@ -134,7 +142,7 @@ impl Trainer {
     /// The replay buffer, for methods that have one.
     #[must_use]
     pub fn buffer(&self) -> Option<&ReplayBuffer> {
-        self.buffer.as_ref()
+        self.feed.buffer.as_ref()
     }
 
     /// What can be evaluated for examples of a task.
@@ -149,79 +157,61 @@ impl Trainer {
         &self.layout
     }
 
-    /// Goes to the next phase after its last step.
-    pub fn end_phase(&mut self, prepared: &Prepared) {
-        self.method.end_task(self.position.task, &prepared.model.llama);
+    /// Number of values that the optimiser trains.
+    #[must_use]
+    pub fn trainable_parameters(&self) -> usize {
+        self.method.trainable_parameters()
+    }
+
+    /// Ends a phase after its last step: shows the method the examples it asks for, one by one, and goes to the next phase.
+    ///
+    /// `go_on(shown, of)` is asked before each example; when it says no, nothing has changed and `false` comes back.
+    ///
+    /// # Errors
+    /// Examples that make no batch.
+    pub async fn end_phase(
+        &mut self,
+        prepared: &Prepared,
+        go_on: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<bool, EngineError> {
+        let llama = &prepared.model.llama;
+        let examples = &prepared.tasks[self.position.task].train;
+        let count = self.method.end_examples().min(examples.len());
+        let mut tokens = 0;
+        for index in 0..count {
+            if !go_on(index, count) {
+                return Ok(false);
+            }
+            // Spread evenly over the task, whatever its order.
+            let example = &examples[index * examples.len() / count];
+            let batch = self.feed.batch(&[example], prepared)?;
+            tokens += batch.tokens.len() as u64;
+            self.method.observe(llama, &batch, index);
+            platform::yield_now().await;
+        }
+        self.method.end_task(self.position.task, llama);
+        self.position.tokens += tokens;
         self.position.task += 1;
         self.position.task_step = 0;
         self.started = false;
-    }
-
-    /// Examples of micro-batch number `index` of the present phase, as (task, example) pairs, and whether it is the first epoch.
-    fn examples(&mut self, prepared: &Prepared, index: usize) -> (Vec<Member>, bool) {
-        let phase = self.position.task;
-        let pool: Vec<usize> = if self.method.joint() { (0..prepared.tasks.len()).collect() } else { vec![phase] };
-        let batch_size = self.config.training.batch_size;
-        let total: usize = pool.iter().map(|&task| prepared.tasks[task].train.len()).sum();
-        let per_epoch = total.div_ceil(batch_size).max(1);
-        let (epoch, at) = (index / per_epoch, index % per_epoch);
-        if self.plan.as_ref().is_none_or(|plan| (plan.phase, plan.epoch) != (phase, epoch)) {
-            let members: Vec<Member> = pool
-                .iter()
-                .flat_map(|&task| (0..prepared.tasks[task].train.len()).map(move |example| (task, example)))
-                .collect();
-            let lengths: Vec<usize> = members.iter().map(|&(t, e)| prepared.tasks[t].train[e].tokens.len()).collect();
-            // The order depends on seed, phase and epoch alone, so every method sees the same examples in the same order.
-            let seed = mix(self.config.seed, phase as u64, epoch as u64);
-            let plan = plan_epoch(&lengths, batch_size, seed, self.config.training.pad_multiple);
-            let batches =
-                plan.into_iter().map(|batch| batch.into_iter().map(|index| members[index]).collect()).collect();
-            self.plan = Some(EpochPlan { phase, epoch, batches });
-        }
-        let batches = self.plan.as_ref().map(|plan| plan.batches.as_slice()).unwrap_or_default();
-        (batches.get(at % batches.len().max(1)).cloned().unwrap_or_default(), epoch == 0)
-    }
-
-    /// Draws part number `index` of the present phase: a batch of the task, and one from the buffer for methods that replay.
-    fn draw(&mut self, prepared: &Prepared, index: usize, step: u64) -> Result<Drawn, EngineError> {
-        let training = &self.config.training;
-        let (multiple, replayed) = (training.pad_multiple, self.config.replay.batch_size);
-        let count = if replayed > 0 { replayed } else { training.batch_size };
-        let (members, first_epoch) = self.examples(prepared, index);
-        let encoded: Vec<&Encoded> =
-            members.iter().map(|&(task, example)| &prepared.tasks[task].train[example]).collect();
-        let pad = prepared.model.tokenizer.pad_id().unwrap_or(0);
-        let current = Batch::from_encoded(&encoded, pad, multiple)?;
-        let needs = self.method.replay();
-        // Each example is offered once, in the first epoch, so that the reservoir stays unbiased.
-        let mut to_insert = if needs.is_some() && first_epoch { members } else { Vec::new() };
-        if needs.is_some_and(|needs| needs.insert == InsertWhen::BeforeForward) {
-            self.insert(prepared, &to_insert, step);
-            to_insert.clear();
-        }
-        let items = match (&self.buffer, needs) {
-            (Some(buffer), Some(needs)) => {
-                buffer.sample(count, (!needs.replay_current).then_some(self.position.task), &mut self.rng)
-            }
-            _ => Vec::new(),
-        };
-        let replay = self.replay_batch(&items, pad)?;
-        let tokens = current.tokens.len() + replay.as_ref().map_or(0, |batch| batch.tokens.len());
-        self.position.tokens += tokens as u64;
-        Ok(Drawn { current, replay, items, to_insert })
+        Ok(true)
     }
 
     /// Makes one optimiser step. Values are read back, and a report returned, every `report_every` steps and at the last one.
     ///
     /// # Errors
     /// A loss that is not finite, or a device that fails.
+    #[allow(clippy::too_many_lines)] // one step from top to bottom, in the order in which it happens
     pub async fn step(&mut self, prepared: &Prepared) -> Result<Option<StepReport>, EngineError> {
         let llama = &prepared.model.llama;
         let training = self.config.training.clone();
         let phase = self.position.task;
         let phase_steps = self.phase_steps(prepared, phase);
         if !self.started {
-            self.method.begin_task(phase);
+            self.method.begin_task(TaskStart { task: phase, model: llama, rng: &mut self.rng })?;
+            if self.method.starts_over() {
+                self.optimiser = AdamW::new(&self.method.parameters());
+            }
             self.started = true;
         }
         let step = self.position.step + 1;
@@ -231,56 +221,61 @@ impl Trainer {
         let tokens_before = self.position.tokens;
         // Dropout draws from the device's generator; seeding it from ours makes a resumed run the same.
         llama.device().seed(self.rng.next_u64());
-        let mut gradient: Option<Tensor<1>> = None;
-        let mut sums: Vec<(&'static str, Tensor<1>)> = Vec::new();
+        let mut sum = Sum::default();
         let mut to_insert = Vec::new();
         for part in 0..training.gradient_accumulation {
-            let drawn = self.draw(prepared, self.position.task_step * training.gradient_accumulation + part, step)?;
+            let index = self.position.task_step * training.gradient_accumulation + part;
+            let drawn = self.feed.draw(prepared, (phase, index, step), &mut self.rng)?;
+            self.position.tokens += drawn.tokens();
             let context = StepContext {
                 model: llama,
                 current: &drawn.current,
                 replay: drawn.replay.as_ref(),
+                stored_logits: drawn.stored_logits.as_ref(),
+                memories: &drawn.memories,
                 step,
                 task: phase,
+                task_step,
+                task_steps: phase_steps,
                 want_replay_losses: report,
             };
-            let result = self.method.gradient(&context);
-            gradient = Some(match gradient {
-                Some(sum) => sum + result.gradient,
-                None => result.gradient,
-            });
-            for (name, value) in result.terms {
-                match sums.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, sum)) => *sum = sum.clone() + value,
-                    None => sums.push((name, value)),
-                }
-            }
-            if let Some(buffer) = &mut self.buffer {
+            let mut result = self.method.gradient(&context)?;
+            if let Some(buffer) = &mut self.feed.buffer {
                 buffer.record_replay(&drawn.items, step);
             }
-            if let (Some((working, slow)), Some(replay)) = (result.replay_nll, &drawn.replay) {
-                self.record_losses(&drawn.items, replay, working, slow).await?;
+            if let (Some((working, slow)), Some(replay)) = (result.replay_nll.take(), &drawn.replay) {
+                self.feed.record_losses(&drawn.items, replay, working, slow).await?;
             }
-            to_insert.extend(drawn.to_insert);
+            let logits = result.current_logits.take().filter(|_| !drawn.to_insert.is_empty());
+            let logits = match logits {
+                Some(logits) => Some(logits_by_row(&drawn.current, logits).await?),
+                None => None,
+            };
+            sum.add(result);
+            to_insert.push((drawn.to_insert, logits));
         }
-        let Some(mut gradient) = gradient else { return Ok(None) };
+        let Some(mut gradient) = sum.gradient else { return Ok(None) };
         #[allow(clippy::cast_precision_loss)] // a small count
         let share = 1.0 / training.gradient_accumulation as f64;
         if training.gradient_accumulation > 1 {
             gradient = gradient.mul_scalar(share);
+            sum.references = sum.references.into_iter().map(|reference| reference.mul_scalar(share)).collect();
         }
+        let gradient = self.corrected(gradient, &sum.references).await?;
         let rate = learning_rate(&training, self.position.task_step, phase_steps);
         let (parameters, norm) = self.optimiser.step(self.method.parameters(), gradient, rate, &training);
         self.method.set_parameters(parameters);
         self.method.after_step(step);
-        self.insert(prepared, &to_insert, step);
+        for (members, logits) in &to_insert {
+            self.feed.insert(prepared, members, logits.as_deref(), step, &mut self.rng);
+        }
         self.position.step = step;
         self.position.task_step = task_step;
         if !report {
             return Ok(None);
         }
-        let mut losses = Vec::with_capacity(sums.len());
-        for (name, value) in sums {
+        let mut losses = Vec::with_capacity(sum.terms.len());
+        for (name, value) in sum.terms {
             let value = read(value.mul_scalar(share)).await?.first().copied().unwrap_or(f32::NAN);
             losses.push((name.to_string(), value));
         }
@@ -320,9 +315,9 @@ impl Trainer {
             tokens: self.position.tokens - tokens_before,
             tokens_per_sec: tokens as f64 / secs.max(1e-9),
             secs_per_step: secs / steps.max(1) as f64,
-            buffer_len: self.buffer.as_ref().map_or(0, ReplayBuffer::len),
+            buffer_len: self.buffer().map_or(0, ReplayBuffer::len),
             learner_distance: self.learner_distance().await?,
-            diagnostics: self.method.diagnostics(),
+            diagnostics: self.diagnostics().await?,
         };
         Ok(Some(report))
     }
@@ -336,67 +331,35 @@ impl Trainer {
     async fn learner_distance(&self) -> Result<Option<f32>, EngineError> {
         let learners = self.method.learners(self.position.task);
         let [fast, slow] = learners.as_slice() else { return Ok(None) };
-        let gap = fast.adapter.flat() - slow.adapter.flat();
+        let (Some(fast), Some(slow)) = (fast.learnt.adapter(), slow.learnt.adapter()) else { return Ok(None) };
+        let gap = fast.flat() - slow.flat();
         Ok(read((gap.clone() * gap).sum().sqrt()).await?.first().copied())
     }
 
-    fn insert(&mut self, prepared: &Prepared, members: &[Member], step: u64) {
-        let Some(buffer) = &mut self.buffer else { return };
-        for &(task, example) in members {
-            let source = &prepared.tasks[task];
-            let (encoded, text) = (&source.train[example], &source.task.train[example]);
-            let item = ReplayItem::new(task, example, encoded.tokens.clone(), encoded.answer_start, step);
-            buffer.insert(item.with_text(text.prompt.clone(), text.answer.clone()), &mut self.rng);
-        }
+    /// The gradient after the method has held it against its references.
+    async fn corrected(&mut self, gradient: Tensor<1>, references: &[Tensor<1>]) -> Result<Tensor<1>, EngineError> {
+        let gram = match self.method.correct(gradient.clone(), references) {
+            Correction::Final(gradient) => return Ok(gradient),
+            Correction::Weigh(gram) => gram,
+        };
+        let size = references.len() + 1;
+        let gram: Vec<f64> = read(gram.reshape([size * size])).await?.into_iter().map(f64::from).collect();
+        let weights = self.method.weights(&gram).unwrap_or_default();
+        let parts = references.iter().zip(weights).map(|(reference, weight)| reference.clone().mul_scalar(weight));
+        Ok(parts.fold(gradient, |sum, part| sum + part))
     }
 
-    fn replay_batch(&self, drawn: &[usize], pad: u32) -> Result<Option<Batch>, EngineError> {
-        let items = self.buffer.as_ref().map(ReplayBuffer::items).unwrap_or_default();
-        let encoded: Vec<Encoded> = drawn
-            .iter()
-            .filter_map(|&index| items.get(index))
-            .map(|item| Encoded {
-                tokens: item.tokens.clone(),
-                answer_start: item.answer_start,
-                truncated: 0,
-                answer_truncated: 0,
-            })
-            .collect();
-        let rows: Vec<&Encoded> = encoded.iter().collect();
-        if rows.is_empty() {
-            return Ok(None);
+    /// The method's numbers, read back.
+    async fn diagnostics(&self) -> Result<Vec<(String, f64)>, EngineError> {
+        let mut numbers = Vec::new();
+        for (name, reading) in self.method.diagnostics() {
+            let value = match reading {
+                Reading::Value(value) => value,
+                Reading::OnDevice(value) => read(value).await?.first().copied().map_or(f64::NAN, f64::from),
+            };
+            numbers.push((name.to_string(), value));
         }
-        Ok(Some(Batch::from_encoded(&rows, pad, self.config.training.pad_multiple)?))
-    }
-
-    /// Notes the mean loss of each replayed example under both learners.
-    async fn record_losses(
-        &mut self,
-        drawn: &[usize],
-        replay: &Batch,
-        working: Tensor<1>,
-        slow: Option<Tensor<1>>,
-    ) -> Result<(), EngineError> {
-        let means = |nll: Vec<f32>| {
-            let (mut sums, mut counts) = (vec![0.0_f32; replay.batch], vec![0.0_f32; replay.batch]);
-            for (row, value) in replay.target_rows.iter().zip(nll) {
-                sums[*row as usize] += value;
-                counts[*row as usize] += 1.0;
-            }
-            sums.iter().zip(counts).map(|(sum, count)| sum / count.max(1.0)).collect::<Vec<_>>()
-        };
-        let working = means(read(working).await?);
-        let slow = match slow {
-            Some(slow) => Some(means(read(slow).await?)),
-            None => None,
-        };
-        if let Some(buffer) = &mut self.buffer {
-            for (row, index) in drawn.iter().enumerate() {
-                let slow = slow.as_ref().and_then(|slow| slow.get(row)).copied();
-                buffer.record_losses(*index, working.get(row).copied(), slow);
-            }
-        }
-        Ok(())
+        Ok(numbers)
     }
 
     /// Puts the whole state into a checkpoint.
@@ -406,7 +369,7 @@ impl Trainer {
     pub async fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), EngineError> {
         checkpoint.put_state("position", &self.position)?;
         checkpoint.put_state("rng", &self.rng)?;
-        checkpoint.put_state("buffer", &self.buffer)?;
+        checkpoint.put_state("buffer", &self.feed.buffer)?;
         checkpoint.put_state("optimiser_steps", &self.optimiser.steps)?;
         checkpoint.put_state("phase_started", &self.started)?;
         let state = self.method.state();
@@ -444,7 +407,7 @@ impl Trainer {
         };
         self.position = checkpoint.get_state("position")?;
         self.rng = checkpoint.get_state("rng")?;
-        self.buffer = checkpoint.get_state("buffer")?;
+        self.feed.buffer = checkpoint.get_state("buffer")?;
         self.optimiser.steps = checkpoint.get_state("optimiser_steps")?;
         self.started = checkpoint.get_state("phase_started")?;
         self.optimiser.first = vector("first_moment")?;
@@ -453,18 +416,12 @@ impl Trainer {
         let names: Vec<String> = checkpoint.get_state("method_state")?;
         let mut state = BTreeMap::new();
         for name in names {
-            state.insert(name.clone(), vector(&format!("method.{name}"))?);
+            let values = checkpoint.get_f32(&format!("method.{name}"))?;
+            let length = values.len();
+            state.insert(name, Tensor::from_data(TensorData::new(values, [length]), device));
         }
-        self.method.restore(&state);
-        self.plan = None;
+        self.method.restore(&state)?;
+        self.feed.rewind();
         Ok(())
     }
-}
-
-/// One number out of three, well mixed (`SplitMix64`'s finaliser), for seeds that must not be correlated.
-fn mix(a: u64, b: u64, c: u64) -> u64 {
-    let mut z = a ^ b.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ c.wrapping_mul(0xD1B5_4A32_D192_ED03);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

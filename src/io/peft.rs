@@ -3,6 +3,7 @@
 //! Keys are PEFT's, such as `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight` of shape `[r, in]`. An adapter
 //! whose PEFT settings would change what it computes, in a way that [`PlainAdapter`] cannot say, is refused by that setting's name.
 
+pub mod prompt;
 mod settings;
 
 use crate::io::atomic::AtomicFile;
@@ -193,8 +194,13 @@ pub fn write_adapter(
 ) -> Result<(), IoError> {
     let (config_json, weights) =
         adapter_to_bytes(adapter, &folder.display().to_string(), base_model_name, base_fingerprint)?;
-    let mut ready = Vec::new();
-    for (name, bytes) in [(WEIGHTS_FILE, weights), (CONFIG_FILE, config_json)] {
+    write_together(folder, [(WEIGHTS_FILE, weights), (CONFIG_FILE, config_json)])
+}
+
+/// Writes files that belong together: all are on the disk before any of them gets its name.
+fn write_together<const N: usize>(folder: &Path, files: [(&str, Vec<u8>); N]) -> Result<(), IoError> {
+    let mut ready = Vec::with_capacity(N);
+    for (name, bytes) in files {
         let path = folder.join(name);
         let mut file = AtomicFile::create(&path)?;
         file.write_all(&bytes).map_err(|error| IoError::writing(&path, &error))?;

@@ -316,12 +316,22 @@ pub struct GroupVars {
     pub b: Tensor<3>,
 }
 
+/// The two factors of one adapted projection: `lora_A [r, in]` and `lora_B [out, r]`.
+#[derive(Clone, Debug)]
+pub struct ModuleFactors {
+    pub a: Tensor<2>,
+    pub b: Tensor<2>,
+}
+
 /// The factors of one or several adapters, ready for the model.
 #[derive(Clone, Debug)]
 pub struct AdapterVars {
     layout: Arc<AdapterLayout>,
     scale: Tensor<1>,
+    /// What the model multiplies with: the leaves, and frozen updates beside them.
     groups: Vec<GroupVars>,
+    /// The factors that gradients are taken for.
+    leaves: Vec<GroupVars>,
     /// Index into `groups` by `layer * 4 + group`.
     index: Vec<Option<usize>>,
     adapters: usize,
@@ -345,7 +355,43 @@ impl AdapterVars {
             groups.push(GroupVars { a: piece(&slot.a, slot.rank), b: piece(&slot.b, slot.out_features) });
             index[slot.layer * Group::ALL.len() + slot.group as usize] = Some(position);
         }
-        Self { layout: layout.clone(), scale: first.scale.clone(), groups, index, adapters: count }
+        let leaves = groups.clone();
+        Self { layout: layout.clone(), scale: first.scale.clone(), groups, leaves, index, adapters: count }
+    }
+
+    /// The same factors with the update of another adapter added to theirs: `W + B_frozen A_frozen + B A`. Gradients are taken
+    /// for the own factors alone. Both must be adapters of one model and one number of blocks.
+    #[must_use]
+    pub fn beside(mut self, frozen: &Self) -> Self {
+        for (own, other) in self.groups.iter_mut().zip(&frozen.groups) {
+            let lift = |tensor: &Tensor<3>, like: &Tensor<3>| {
+                if like.is_tracked() { tensor.clone().autodiff() } else { tensor.clone() }
+            };
+            own.a = Tensor::cat(vec![lift(&other.a, &own.a), own.a.clone()], 1);
+            own.b = Tensor::cat(vec![lift(&other.b, &own.b), own.b.clone()], 2);
+        }
+        self
+    }
+
+    /// The own factors module by module, in the order of the layout, as they are trained (without `lora_alpha / r`); on the
+    /// tape when they are.
+    #[must_use]
+    pub fn modules(&self) -> Vec<ModuleFactors> {
+        let (rank, scale) = (self.layout.config.rank, self.layout.config.scale());
+        let mut modules = Vec::new();
+        for (slot, leaf) in self.layout.slots.iter().zip(&self.leaves) {
+            for member in &slot.members {
+                let ranks = member.rank_offset..member.rank_offset + rank;
+                let outs = member.out_offset..member.out_offset + member.out_features;
+                let a = leaf.a.clone().slice([0..1, ranks.clone(), 0..slot.in_features]);
+                let b = leaf.b.clone().slice([0..1, outs, ranks]);
+                modules.push(ModuleFactors {
+                    a: a.reshape([rank, slot.in_features]),
+                    b: b.reshape([member.out_features, rank]).div_scalar(scale),
+                });
+            }
+        }
+        modules
     }
 
     /// Number of adapters that share the batch.
@@ -373,7 +419,7 @@ impl AdapterVars {
         let device = self.scale.device();
         let mut parts: Vec<Tensor<1>> = Vec::with_capacity(self.groups.len() * 2 + 2);
         let mut end = 0;
-        for (slot, group) in self.layout.slots.iter().zip(&self.groups) {
+        for (slot, group) in self.layout.slots.iter().zip(&self.leaves) {
             for (range, leaf) in [(&slot.a, &group.a), (&slot.b, &group.b)] {
                 if range.start > end {
                     parts.push(Tensor::zeros([range.start - end], &device));

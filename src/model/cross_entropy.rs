@@ -165,7 +165,7 @@ struct Block {
 
 /// Log of the normaliser and the target's logit over all chunks of the vocabulary; `[rows]` each.
 #[allow(clippy::cast_precision_loss)] // row numbers are far below 2^24
-fn combine(logits: &[Tensor<2>], ids: &Tensor<1>, rows: usize) -> (Tensor<1>, Tensor<1>) {
+pub(super) fn combine(logits: &[Tensor<2>], ids: &Tensor<1>, rows: usize) -> (Tensor<1>, Tensor<1>) {
     let column = |stats: &Tensor<2>, index: usize| stats.clone().slice([0..rows, index..index + 1]).reshape([rows]);
     let mut offset = 0.0;
     let mut whole: Option<(Tensor<1>, Tensor<1>, Tensor<1>)> = None;

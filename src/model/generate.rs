@@ -4,7 +4,9 @@
 //! row sees its own prompt, none of the pads, and what it wrote itself.
 
 use super::ModelError;
-use super::adapter::{AdapterVars, Group};
+use super::SoftPrompt;
+use super::adapter::Group;
+use super::cross_entropy::combine;
 use super::llama::{Llama, Pass, apply};
 use crate::kernels;
 use burn::tensor::{Tensor, TensorData, activation};
@@ -35,7 +37,8 @@ impl Sampling {
 /// A batch of prompts being continued, one token a step.
 pub struct Generation<'a> {
     model: &'a Llama,
-    adapter: Option<&'a AdapterVars>,
+    pass: Pass<'a>,
+    /// Positions that each row's prompt takes, learned vectors included.
     lengths: Vec<usize>,
     prompt_seq: usize,
     written: usize,
@@ -47,18 +50,20 @@ pub struct Generation<'a> {
 }
 
 impl<'a> Generation<'a> {
-    /// Reads the prompts (none empty) and makes room for `max_new_tokens` more.
+    /// Reads the prompts (none empty) under what `pass` lays over the base, and makes room for `max_new_tokens` more.
     ///
     /// # Errors
     /// An empty prompt, or prompts and answer longer than the model's rotary table.
     pub fn start(
         model: &'a Llama,
-        adapter: Option<&'a AdapterVars>,
+        pass: Pass<'a>,
         prompts: &[Vec<u32>],
         max_new_tokens: usize,
     ) -> Result<Self, ModelError> {
         let batch = prompts.len();
-        let prompt_seq = prompts.iter().map(Vec::len).max().unwrap_or(0);
+        let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
+        let learned = pass.prompt.map_or(0, SoftPrompt::length);
+        let prompt_seq = learned + longest;
         if prompts.iter().any(Vec::is_empty) || batch == 0 {
             return Err(ModelError::Device("cannot continue an empty prompt: give at least one token".into()));
         }
@@ -69,14 +74,18 @@ impl<'a> Generation<'a> {
                 model.max_seq
             )));
         }
-        let mut tokens = vec![0; batch * prompt_seq];
-        for (row, prompt) in tokens.chunks_exact_mut(prompt_seq).zip(prompts) {
+        let mut tokens = vec![0; batch * longest];
+        for (row, prompt) in tokens.chunks_exact_mut(longest).zip(prompts) {
             row[..prompt.len()].copy_from_slice(prompt);
         }
-        let pass = Pass { adapter, ..Pass::default() };
+        let pass = Pass { dropout: false, keep_layers: false, ..pass };
         let shape = model.attention_shape(batch, prompt_seq);
         let heads = batch * shape.kv_heads;
         let mut x = model.embed(&tokens);
+        if let Some(prompt) = pass.prompt {
+            let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
+            x = prompt.prepend(x, &lengths, longest).0;
+        }
         let mut cache = Vec::with_capacity(model.layers.len());
         for (index, layer) in model.layers.iter().enumerate() {
             let qkv = model.query_key_value(layer, index, x.clone(), pass);
@@ -93,11 +102,11 @@ impl<'a> Generation<'a> {
         let ends: Vec<u32> = prompts
             .iter()
             .enumerate()
-            .map(|(row, prompt)| u32::try_from(row * prompt_seq + prompt.len() - 1).unwrap_or(0))
+            .map(|(row, prompt)| u32::try_from(row * prompt_seq + learned + prompt.len() - 1).unwrap_or(0))
             .collect();
         let logits = model.logits(model.rows(last, &ends));
-        let lengths = prompts.iter().map(Vec::len).collect();
-        Ok(Self { model, adapter, lengths, prompt_seq, written: 0, capacity, cache, logits })
+        let lengths = prompts.iter().map(|prompt| learned + prompt.len()).collect();
+        Ok(Self { model, pass, lengths, prompt_seq, written: 0, capacity, cache, logits })
     }
 
     /// Logits of each row's next token, `[batch, vocab_size]`.
@@ -128,9 +137,8 @@ impl<'a> Generation<'a> {
     pub fn nll(&self, tokens: &[u32]) -> Tensor<1> {
         let ids: Vec<f32> = tokens.iter().map(|&token| token as f32).collect();
         let ids = Tensor::<1>::from_data(TensorData::new(ids, [tokens.len()]), &self.model.device);
-        let stats = kernels::softmax_stats(self.logits.clone(), ids, 0.0);
-        let column = |index: usize| stats.clone().slice([0..tokens.len(), index..index + 1]).reshape([tokens.len()]);
-        column(0) + column(1).log() - column(2)
+        let (normaliser, target) = combine(std::slice::from_ref(&self.logits), &ids, tokens.len());
+        normaliser - target
     }
 
     /// Appends one token to each row; afterwards [`Generation::logits`] is for the one after it.
@@ -139,7 +147,7 @@ impl<'a> Generation<'a> {
         let shape = model.attention_shape(batch, 1);
         let (dim, half, kv) = (shape.head_dim, shape.head_dim / 2, shape.kv_heads);
         let slot = self.prompt_seq + self.written;
-        let pass = Pass { adapter: self.adapter, ..Pass::default() };
+        let pass = self.pass;
         // Each row stands at its own position; it sees its prompt and what was written after it.
         let positions: Vec<u32> = self.lengths.iter().map(|n| u32::try_from(n + self.written).unwrap_or(0)).collect();
         let angles = model.rows(model.rope_table.clone(), &positions);

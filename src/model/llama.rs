@@ -6,6 +6,7 @@
 use super::adapter::{AdapterVars, Group};
 use super::config::ModelConfig;
 use super::loader::TensorSource;
+use super::soft_prompt::{Choice, SoftPrompt};
 use super::{ModelError, Projection};
 use crate::data::batch::Batch;
 use crate::kernels::{self, AttentionShape};
@@ -66,15 +67,54 @@ pub struct Hidden {
     /// With `keep_layers`: as Hugging Face's `hidden_states`, the embedding output, then the output of every block but the
     /// last, then [`Hidden::last`]: `num_hidden_layers + 1` tensors.
     pub layers: Vec<Tensor<2>>,
+    /// Which vectors of a pool stood in front of each row, for passes with such a prompt.
+    pub choice: Option<Choice>,
 }
 
 /// How a pass is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pass<'a> {
     pub adapter: Option<&'a AdapterVars>,
+    /// Learned vectors in front of every row. The hidden states that come back are those of the tokens alone.
+    pub prompt: Option<&'a SoftPrompt>,
     /// Apply the adapter's dropout (training).
     pub dropout: bool,
     pub keep_layers: bool,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass with an adapter or without, and nothing else.
+    #[must_use]
+    pub fn of(adapter: Option<&'a AdapterVars>) -> Self {
+        Self { adapter, ..Self::default() }
+    }
+}
+
+/// What is laid over the frozen base: low-rank updates, learned prompt vectors, both, or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Overlay {
+    pub adapter: Option<AdapterVars>,
+    pub prompt: Option<SoftPrompt>,
+}
+
+impl Overlay {
+    /// A pass with this overlay, without dropout.
+    #[must_use]
+    pub fn pass(&self) -> Pass<'_> {
+        Pass { adapter: self.adapter.as_ref(), prompt: self.prompt.as_ref(), ..Pass::default() }
+    }
+}
+
+impl From<AdapterVars> for Overlay {
+    fn from(adapter: AdapterVars) -> Self {
+        Self { adapter: Some(adapter), prompt: None }
+    }
+}
+
+impl From<SoftPrompt> for Overlay {
+    fn from(prompt: SoftPrompt) -> Self {
+        Self { adapter: None, prompt: Some(prompt) }
+    }
 }
 
 impl Llama {
@@ -180,15 +220,21 @@ impl Llama {
     /// When the batch is longer than [`Llama::max_seq`] and its padding: callers cut their texts before.
     #[must_use]
     pub fn forward(&self, batch: &Batch, pass: Pass<'_>) -> Hidden {
-        self.forward_embedded(self.embed(&batch.tokens), batch.batch, batch.seq, pass)
+        let x = self.embed(&batch.tokens);
+        let Some(prompt) = pass.prompt else { return self.forward_embedded(x, batch.batch, batch.seq, pass) };
+        let (length, d) = (prompt.length(), self.config.hidden_size);
+        let (x, choice) = prompt.prepend(x, &batch.lengths, batch.seq);
+        let whole = self.forward_embedded(x, batch.batch, length + batch.seq, pass);
+        // Behind the blocks the vectors have done their work: what comes back has the batch's own shape.
+        let tokens_only = |hidden: Tensor<2>| {
+            let rows = hidden.reshape([batch.batch, length + batch.seq, d]);
+            rows.slice([0..batch.batch, length..length + batch.seq, 0..d]).reshape([batch.batch * batch.seq, d])
+        };
+        Hidden { last: tokens_only(whole.last), layers: whole.layers.into_iter().map(tokens_only).collect(), choice }
     }
 
-    /// As [`Llama::forward`] from embeddings `[batch * seq, hidden_size]` (prompt methods put learned vectors in front).
-    ///
-    /// # Panics
-    /// When `seq` exceeds [`Llama::max_seq`] by [`MOST_PAD_MULTIPLE`] or more.
-    #[must_use]
-    pub fn forward_embedded(&self, x: Tensor<2>, batch: usize, seq: usize, pass: Pass<'_>) -> Hidden {
+    /// As [`Llama::forward`] from embeddings `[batch * seq, hidden_size]`; `pass.prompt` is not looked at.
+    fn forward_embedded(&self, x: Tensor<2>, batch: usize, seq: usize, pass: Pass<'_>) -> Hidden {
         assert!(seq < self.max_seq + MOST_PAD_MULTIPLE, "a sequence of {seq} tokens, but the most is {}", self.max_seq);
         let shape = self.attention_shape(batch, seq);
         let mut x = x;
@@ -206,7 +252,7 @@ impl Llama {
         if pass.keep_layers {
             layers.push(last.clone());
         }
-        Hidden { last, layers }
+        Hidden { last, layers, choice: None }
     }
 
     /// Sizes of the attention of a batch.

@@ -108,3 +108,74 @@ pub struct PlainAdapter {
     /// Factors by (layer, projection).
     pub factors: BTreeMap<(usize, Projection), Factors>,
 }
+
+impl PlainAdapter {
+    /// One adapter whose update is the sum of the given ones (of one model, one scale, and the same modules): their factors
+    /// stand beside one another along the rank. `None` without an adapter.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // a few adapters
+    pub fn concat(adapters: &[Self]) -> Option<Self> {
+        let (first, rest) = adapters.split_first()?;
+        if rest.is_empty() {
+            return Some(first.clone());
+        }
+        let count = adapters.len();
+        let config = LoraConfig {
+            rank: first.config.rank * count,
+            lora_alpha: first.config.lora_alpha * count as f64,
+            ..first.config.clone()
+        };
+        let rank = first.config.rank.max(1);
+        let factors = first.factors.iter().map(|(place, own)| {
+            let parts: Vec<&Factors> = adapters.iter().filter_map(|adapter| adapter.factors.get(place)).collect();
+            let lora_a = parts.iter().flat_map(|part| part.lora_a.iter().copied()).collect();
+            let lora_b = (0..own.out_features)
+                .flat_map(|row| {
+                    parts.iter().flat_map(move |part| part.lora_b[row * rank..(row + 1) * rank].iter().copied())
+                })
+                .collect();
+            (*place, Factors { lora_a, lora_b, in_features: own.in_features, out_features: own.out_features })
+        });
+        Some(Self { config, factors: factors.collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `B A` of one module, `[out, in]`.
+    fn update(factors: &Factors, rank: usize) -> Vec<f32> {
+        let (out, input) = (factors.out_features, factors.in_features);
+        (0..out * input)
+            .map(|at| {
+                (0..rank).map(|r| factors.lora_b[at / input * rank + r] * factors.lora_a[r * input + at % input]).sum()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn adapters_beside_one_another_add_their_updates() {
+        let make = |seed: f32| PlainAdapter {
+            config: LoraConfig { rank: 2, lora_alpha: 6.0, ..LoraConfig::default() },
+            factors: BTreeMap::from([(
+                (0, Projection::QProj),
+                Factors {
+                    lora_a: (0..6).map(|i| seed + i as f32).collect(),
+                    lora_b: (0..8).map(|i| seed - 0.5 * i as f32).collect(),
+                    in_features: 3,
+                    out_features: 4,
+                },
+            )]),
+        };
+        let parts = [make(0.5), make(-1.0), make(2.0)];
+        let joined = PlainAdapter::concat(&parts).unwrap();
+        assert_eq!((joined.config.rank, joined.config.scale().to_bits()), (6, parts[0].config.scale().to_bits()));
+        let place = (0, Projection::QProj);
+        let sum: Vec<f32> =
+            (0..12).map(|at| parts.iter().map(|part| update(&part.factors[&place], 2)[at]).sum()).collect();
+        assert_eq!(update(&joined.factors[&place], 6), sum);
+        assert_eq!(PlainAdapter::concat(&parts[..1]).unwrap(), parts[0]);
+        assert!(PlainAdapter::concat(&[]).is_none());
+    }
+}

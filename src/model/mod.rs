@@ -12,12 +12,14 @@ pub mod llama;
 pub mod loader;
 pub mod lora;
 pub mod random;
+pub mod soft_prompt;
 pub mod trainable;
 
 pub use adapter::{Adapter, AdapterLayout, AdapterVars};
 pub use config::ModelConfig;
 pub use cross_entropy::{CrossEntropy, Targets};
 pub use error::ModelError;
-pub use llama::{Hidden, Llama, LlamaOptions};
+pub use llama::{Hidden, Llama, LlamaOptions, Overlay, Pass};
 pub use loader::TensorSource;
 pub use lora::{Factors, LoraConfig, PlainAdapter, Projection};
+pub use soft_prompt::SoftPrompt;

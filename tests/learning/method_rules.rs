@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thalweg::continual::knobs::Knobs;
-use thalweg::continual::{Method, StepContext, find};
+use thalweg::continual::{Method, Setup, StepContext, TaskStart, find};
 use thalweg::data::batch::Batch;
 use thalweg::engine::prepare::Prepared;
 use thalweg::model::{Adapter, AdapterLayout, LoraConfig};
@@ -101,7 +101,8 @@ fn method_on(
     let entry = find("i_lora").unwrap();
     let given = settings.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
     let knobs = Knobs::parse(&entry, preset, &given).unwrap();
-    ((entry.make)(adapter, &knobs).unwrap(), layout)
+    let setup = Setup { adapter, model: llama, knobs: &knobs, rng: &mut ChaCha8Rng::seed_from_u64(2) };
+    ((entry.make)(setup).unwrap(), layout)
 }
 
 fn vector(prepared: &Prepared, values: &[f32]) -> Tensor<1> {
@@ -122,20 +123,26 @@ fn what_survives_is_the_product_of_all_weights() {
         let (shown, switch) = (lambda.to_string(), clip.to_string());
         let (mut method, layout) = method_on(&prepared, &[("lambda", &shown), ("clip", &switch)], None);
         method.set_parameters(vector(&prepared, &vec![0.0; layout.length()]));
-        method.restore(&BTreeMap::from([("long_term".to_string(), vector(&prepared, &vec![1.0; layout.length()]))]));
+        method
+            .restore(&BTreeMap::from([("long_term".to_string(), vector(&prepared, &vec![1.0; layout.length()]))]))
+            .unwrap();
         let mut expected = 1.0;
         for k in 1..=40 {
             method.after_step(k as u64);
             expected *= lambda_at(k, lambda, clip);
             let learners = method.learners(0);
-            let slow = flat(&learners[1].adapter);
+            let slow = flat(learners[1].learnt.adapter().unwrap());
             assert!(slow.iter().all(|value| (f64::from(*value) - expected).abs() < 1e-6), "{lambda} {clip} step {k}");
             // Check 1: the update leaves the fast learner as it was.
-            assert!(flat(&learners[0].adapter).iter().all(|value| value.to_bits() == 0), "the fast learner moved");
+            assert!(
+                flat(learners[0].learnt.adapter().unwrap()).iter().all(|value| value.to_bits() == 0),
+                "the fast learner moved"
+            );
             // a boundary in the middle, which must not restart the count
             if k == 20 {
                 method.end_task(0, &prepared.model.llama);
-                method.begin_task(1);
+                let rng = &mut ChaCha8Rng::seed_from_u64(3);
+                method.begin_task(TaskStart { task: 1, model: &prepared.model.llama, rng }).unwrap();
             }
         }
         // Once 1 - 1/(k+1) passes lambda, the closed form: the running mean's 1/(m+1), then powers of lambda.
@@ -187,16 +194,10 @@ impl Bench {
         replay: &Batch,
     ) -> (BTreeMap<&'static str, f64>, Vec<f32>) {
         self.method.set_parameters(vector(&self.prepared, fast));
-        self.method.restore(&BTreeMap::from([("long_term".to_string(), vector(&self.prepared, slow))]));
-        let context = StepContext {
-            model: &self.prepared.model.llama,
-            current,
-            replay: Some(replay),
-            step: 1,
-            task: 1,
-            want_replay_losses: false,
-        };
-        let result = self.method.gradient(&context);
+        self.method.restore(&BTreeMap::from([("long_term".to_string(), vector(&self.prepared, slow))])).unwrap();
+        let context =
+            StepContext { replay: Some(replay), task: 1, ..StepContext::new(&self.prepared.model.llama, current) };
+        let result = self.method.gradient(&context).unwrap();
         let terms = result.terms.into_iter().map(|(name, value)| (name, f64::from(host(value)[0]))).collect();
         (terms, host(result.gradient))
     }

@@ -138,7 +138,7 @@ fn joint_training_sees_all_tasks_at_once() {
         let mut losses = Vec::new();
         let trainer = train(&stream(name), &prepared, |trainer, _| {
             if trainer.position().step == 12 {
-                let vars = trainer.learners(0)[0].adapter.vars(false);
+                let vars = trainer.learners(0)[0].learnt.adapter().unwrap().vars(false);
                 losses = (0..3).map(|task| loss(&prepared, task, Some(&vars))).collect();
             }
         });

@@ -64,7 +64,7 @@ pub fn flat(adapter: &Adapter) -> Vec<f32> {
 /// The flat vector of the learner of this name.
 pub fn learner(trainer: &Trainer, name: &str) -> Vec<f32> {
     let learners = trainer.learners(0);
-    flat(&learners.iter().find(|learner| learner.name == name).unwrap().adapter)
+    flat(learners.iter().find(|learner| learner.name == name).unwrap().learnt.adapter().unwrap())
 }
 
 /// Numbers as their bits: NaN equals NaN, and -0 is not 0.
@@ -84,7 +84,7 @@ pub fn train(
             let report = block_on(trainer.step(prepared)).unwrap().unwrap();
             after(&trainer, report.as_ref());
         }
-        trainer.end_phase(prepared);
+        assert!(block_on(trainer.end_phase(prepared, &mut |_, _| true)).unwrap().unwrap());
     }
     trainer
 }

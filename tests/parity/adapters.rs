@@ -25,7 +25,7 @@ fn real_logits(model: &Llama, batch: &Batch, adapter: Option<&AdapterVars>) -> V
 /// Mean loss and its gradient with respect to the flat vector.
 fn loss_and_gradient(model: &Llama, batch: &Batch, adapter: &Adapter) -> (f32, Tensor<1>) {
     let vars = adapter.vars(true);
-    let hidden = model.forward(batch, Pass { adapter: Some(&vars), dropout: true, keep_layers: false }).last;
+    let hidden = model.forward(batch, Pass { dropout: true, ..Pass::of(Some(&vars)) }).last;
     let loss = model.cross_entropy(hidden, &Targets::mean(batch, 1.0));
     (values(loss.value)[0], vars.gradient(&loss.surrogate.backward()))
 }

@@ -28,10 +28,10 @@ fn every_row_of_a_batch_is_continued_as_if_alone_and_as_if_without_a_cache() {
             .then(|| fixture.adapter("adapter", model.device()).vars(false));
         let adapter = adapter.as_ref();
         let steps = 8;
-        let mut together = Generation::start(&model, adapter, &prompts, steps).unwrap();
+        let mut together = Generation::start(&model, Pass::of(adapter), &prompts, steps).unwrap();
         let mut alone: Vec<_> = prompts
             .iter()
-            .map(|prompt| Generation::start(&model, adapter, std::slice::from_ref(prompt), steps).unwrap())
+            .map(|prompt| Generation::start(&model, Pass::of(adapter), std::slice::from_ref(prompt), steps).unwrap())
             .collect();
         let mut texts = prompts.clone();
         let (mut batched, mut single, mut whole) = (Vec::new(), Vec::new(), Vec::new());
@@ -114,12 +114,12 @@ fn sampled_shares_are_the_probabilities() {
 fn impossible_prompts_are_refused() {
     let fixture = Fixture::open("tiny-qwen2");
     let model = fixture.load(&cpu());
-    let refusal = |prompts: &[Vec<u32>], new: usize| match Generation::start(&model, None, prompts, new) {
+    let refusal = |prompts: &[Vec<u32>], new: usize| match Generation::start(&model, Pass::default(), prompts, new) {
         Ok(_) => panic!("{prompts:?} with {new} more were accepted"),
         Err(error) => error.to_string(),
     };
     assert!(refusal(&[vec![1], vec![]], 3).contains("empty prompt"));
     assert!(refusal(&[], 3).contains("empty prompt"));
     assert!(refusal(&[vec![1; 60]], 5).contains("60 tokens"), "the table has 64 positions");
-    assert!(Generation::start(&model, None, &[vec![1; 60]], 4).is_ok());
+    assert!(Generation::start(&model, Pass::default(), &[vec![1; 60]], 4).is_ok());
 }

@@ -5,10 +5,12 @@ use crate::oracle::{
     Fixture, GRADIENT, LOSS, batch, close, close_by_key, close_number, cpu, fixtures, flat_by_key, json,
 };
 use crate::oracle::{scalar, values};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use thalweg::continual::knobs::Knobs;
-use thalweg::continual::{Method, StepContext, find};
+use thalweg::continual::{Method, Setup, StepContext, find};
 use thalweg::data::batch::Batch;
 use thalweg::io::SafetensorsFile;
 use thalweg::model::{Adapter, Llama};
@@ -39,20 +41,19 @@ impl Case {
         let given: BTreeMap<String, String> =
             settings.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
         let knobs = Knobs::parse(&entry, None, &given).unwrap();
-        let mut method = (entry.make)(self.fast.clone(), &knobs).unwrap();
+        let (adapter, mut rng) = (self.fast.clone(), ChaCha8Rng::seed_from_u64(0));
+        let mut method = (entry.make)(Setup { adapter, model: &self.model, knobs: &knobs, rng: &mut rng }).unwrap();
         assert_eq!(method.state().keys().collect::<Vec<_>>(), ["long_term"]);
-        method.restore(&BTreeMap::from([("long_term".to_string(), self.slow.flat())]));
+        method.restore(&BTreeMap::from([("long_term".to_string(), self.slow.flat())])).unwrap();
         method
     }
 
     fn context(&self, replay: bool) -> StepContext<'_> {
         StepContext {
-            model: &self.model,
-            current: &self.current,
             replay: replay.then_some(&self.replay),
-            step: 1,
             task: 1,
             want_replay_losses: true,
+            ..StepContext::new(&self.model, &self.current)
         }
     }
 }
@@ -68,7 +69,7 @@ fn every_value_and_gradient_of_the_reference() {
                 let key = format!("{ce}/{feature}/{side}");
                 let mut method =
                     case.method(&[("ce", ce), ("features", features), ("consistency", side), ("gamma", "1")]);
-                let result = method.gradient(&case.context(true));
+                let result = method.gradient(&case.context(true)).unwrap();
                 let term = |name: &str| {
                     let (_, value) = result.terms.iter().find(|(known, _)| *known == name).unwrap();
                     scalar(value.clone())
@@ -109,7 +110,7 @@ fn gamma_and_the_share_weigh_the_terms() {
         [&case.said["ce_current"], &case.said["ce_replay"], &case.said["consistency"]["last_hidden/symmetric"]]
             .map(|value| value.as_f64().unwrap());
     let total = |settings: &[(&str, &str)], replayed: bool| {
-        let result = case.method(settings).gradient(&case.context(replayed));
+        let result = case.method(settings).gradient(&case.context(replayed)).unwrap();
         (scalar(result.terms[0].1.clone()), result.terms.len(), values(result.gradient))
     };
     let (got, terms, _) = total(&[("gamma", "0.25"), ("current_share", "0.8")], true);
@@ -148,13 +149,13 @@ fn the_slow_learner_follows_by_the_formula() {
             learners.iter().map(|l| (l.name, l.headline)).collect::<Vec<_>>(),
             [("working", false), ("long_term", true)]
         );
-        assert_eq!(values(learners[0].adapter.flat()), fast, "the working learner stays");
+        assert_eq!(values(learners[0].learnt.adapter().unwrap().flat()), fast, "the working learner stays");
         let want: Vec<f32> = slow
             .iter()
             .zip(&fast)
             .map(|(slow, fast)| (lambda * f64::from(*slow) + (1.0 - lambda) * f64::from(*fast)) as f32)
             .collect();
         let what = format!("slow learner after step {step}, lambda {lambda:.4}");
-        close(&what, &values(learners[1].adapter.flat()), &want, 1e-6);
+        close(&what, &values(learners[1].learnt.adapter().unwrap().flat()), &want, 1e-6);
     }
 }

@@ -13,7 +13,7 @@ use thalweg::data::batch::Batch;
 use thalweg::engine::device::OpenDevice;
 use thalweg::io::{HfFolder, SafetensorsFile};
 use thalweg::model::generate::{Generation, Sampling, choose};
-use thalweg::model::{Adapter, AdapterVars, Llama, LlamaOptions, ModelConfig, PlainAdapter, TensorSource};
+use thalweg::model::{Adapter, AdapterVars, Llama, LlamaOptions, ModelConfig, Pass, PlainAdapter, TensorSource};
 
 /// Differences that the fixtures' README grants: logits and hidden states.
 pub const LOGITS: f64 = 1e-4;
@@ -291,7 +291,7 @@ pub fn write_on(
     seed: u64,
     first_row: u64,
 ) -> Vec<Vec<u32>> {
-    let mut generation = Generation::start(model, adapter, prompts, sampling.max_new_tokens).unwrap();
+    let mut generation = Generation::start(model, Pass::of(adapter), prompts, sampling.max_new_tokens).unwrap();
     let mut rngs: Vec<_> =
         (0..prompts.len() as u64).map(|row| ChaCha8Rng::seed_from_u64(seed * 1000 + first_row + row)).collect();
     let mut written = vec![Vec::new(); prompts.len()];

@@ -43,7 +43,8 @@ fn as_the_reference_says(name: &str) {
         let prompt = integers(&case["ids"]);
         let encoded = tokenizer.encode(case["prompt"].as_str().unwrap()).unwrap();
         assert_eq!([vec![bos], encoded].concat(), prompt, "{name}: prompt {number}");
-        let logits = values(Generation::start(&model, None, std::slice::from_ref(&prompt), 0).unwrap().logits());
+        let logits =
+            values(Generation::start(&model, Pass::default(), std::slice::from_ref(&prompt), 0).unwrap().logits());
         let top: Vec<(usize, f32)> = case["top5"]
             .as_array()
             .unwrap()
