@@ -1,5 +1,5 @@
-//! Does a WebGPU device compute what the CPU device computes? Every kernel in odd shapes, one training step of every form of
-//! I-LoRA, generated text. Any adapter will do, a software renderer such as lavapipe included.
+//! Does a WebGPU device compute what the CPU device computes? Every kernel in odd shapes, one training step of every method and of
+//! every form of I-LoRA, generated text. Any adapter will do, a software renderer such as lavapipe included.
 //!
 //! Without an adapter the tests say loudly that they tested nothing; with `THALWEG_REQUIRE_GPU=1` they fail instead.
 //! `THALWEG_TEST_GPU` chooses an adapter by number or by a part of its name.
@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use thalweg::continual::knobs::Knobs;
-use thalweg::continual::{Method, Setup, StepContext, find};
+use thalweg::continual::{Correction, Method, Reading, Setup, StepContext, TaskStart, find, register};
 use thalweg::data::batch::Batch;
 use thalweg::engine::config::TrainingConfig;
 use thalweg::engine::device::{OpenDevice, adapters, open_adapter, pick};
@@ -357,6 +357,98 @@ fn one_training_step_of_every_form_of_i_lora() {
                 close_in_length(&format!("{what} slow learner"), &got.slow, &want.slow, 1e-4);
             }
         }
+    }
+}
+
+/// What one step of a method in its second task gives: loss terms, the gradient after any projection, and the method's numbers.
+fn second_task(
+    name: &str,
+    fixture: &Fixture,
+    device: &OpenDevice,
+    batches: &[Batch; 2],
+) -> (Vec<(String, f32)>, Vec<f32>) {
+    let model = fixture.load(device);
+    let lora = LoraConfig { rank: 2, lora_alpha: 4.0, lora_dropout: 0.0, target_modules: Projection::ALL.to_vec() };
+    let layout = Arc::new(AdapterLayout::new(&fixture.config, &lora).unwrap());
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let adapter = Adapter::init(&layout, &mut rng, &device.device);
+    let entry = find(name).unwrap();
+    let settings: &[(&str, &str)] = match name {
+        "pp" => &[("length", "3"), ("bottleneck", "4")],
+        "l2p" => &[("pool", "4"), ("length", "2"), ("top_k", "2")],
+        "ewc" => &[("penalty", "2")],
+        _ => &[],
+    };
+    let given: BTreeMap<String, String> =
+        settings.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
+    let knobs = Knobs::parse(&entry, None, &given).unwrap();
+    let mut method = (entry.make)(Setup { adapter, model: &model, knobs: &knobs, rng: &mut rng }).unwrap();
+    let [current, replay] = batches;
+    let vocab = fixture.config.vocab_size;
+    let stored = oracle::noise(9, replay.target_ids.len() * vocab);
+    let stored = tensor(stored, [replay.target_ids.len(), vocab], &device.device);
+    let moved = |flat: Tensor<1>, seed: u64| {
+        let length = flat.dims()[0];
+        let mask = if length == layout.length() { layout.mask() } else { vec![1.0; length] };
+        let noise: Vec<f32> = oracle::noise(seed, length).iter().zip(&mask).map(|(v, m)| 0.2 * v * m).collect();
+        flat + tensor(noise, [length], &device.device)
+    };
+    for task in 0..2 {
+        method.begin_task(TaskStart { task, model: &model, rng: &mut rng }).unwrap();
+        method.set_parameters(moved(method.parameters(), 20 + task as u64));
+        if task == 0 {
+            if method.end_examples() > 0 {
+                method.observe(&model, replay, 0);
+            }
+            method.end_task(0, &model);
+        }
+    }
+    let memories = [replay.clone(), current.clone()];
+    let context = StepContext {
+        replay: Some(replay),
+        stored_logits: Some(&stored),
+        memories: &memories,
+        task: 1,
+        task_step: 4,
+        task_steps: 4,
+        ..StepContext::new(&model, current)
+    };
+    let result = method.gradient(&context).unwrap();
+    let gradient = match method.correct(result.gradient.clone(), &result.references) {
+        Correction::Final(gradient) => gradient,
+        Correction::Weigh(gram) => {
+            let gram: Vec<f64> = values(gram).into_iter().map(f64::from).collect();
+            let weights = method.weights(&gram).unwrap_or_default();
+            let parts = result.references.iter().zip(weights).map(|(part, weight)| part.clone().mul_scalar(weight));
+            parts.fold(result.gradient, |sum, part| sum + part)
+        }
+    };
+    let mut numbers: Vec<(String, f32)> =
+        result.terms.into_iter().map(|(name, value)| (name.to_string(), scalar(value))).collect();
+    for (name, reading) in method.diagnostics() {
+        let value = match reading {
+            Reading::Value(value) => value as f32,
+            Reading::OnDevice(value) => scalar(value),
+        };
+        numbers.push((name.to_string(), value));
+    }
+    (numbers, values(gradient))
+}
+
+#[test]
+fn one_training_step_of_every_method() {
+    let Some((gpu, _turn)) = gpu() else { return };
+    let fixture = Fixture::open("tiny-llama3");
+    let batches = batches(fixture.config.vocab_size);
+    for entry in register().iter().filter(|entry| entry.name != "zero_shot") {
+        let name = entry.name;
+        let (want, want_gradient) = second_task(name, &fixture, &cpu(), &batches);
+        let (got, gradient) = second_task(name, &fixture, gpu, &batches);
+        assert_eq!(want.len(), got.len(), "{name}");
+        for ((term, want), (_, got)) in want.iter().zip(&got) {
+            close(&format!("{name} {term}"), &[*got], &[*want], 2e-4 * f64::from(want.abs().max(1e-3)));
+        }
+        close_in_length(&format!("{name} gradient"), &gradient, &want_gradient, 2e-4);
     }
 }
 

@@ -1,11 +1,11 @@
 //! Generation with the key-value cache against the whole forward pass, in batches of prompts of different lengths; sampling.
 
-use crate::oracle::{Fixture, close, cpu, text_batch, values, write_on};
+use crate::oracle::{Fixture, close, cpu, random, text_batch, values, write_on};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use thalweg::model::generate::{Generation, Sampling, choose};
 use thalweg::model::llama::Pass;
-use thalweg::model::{Adapter, AdapterVars, Llama};
+use thalweg::model::{Adapter, AdapterVars, Llama, PlainAdapter, SoftPrompt};
 
 fn prompts(fixture: &Fixture) -> Vec<Vec<u32>> {
     let tokens = fixture.batch().tokens;
@@ -122,4 +122,63 @@ fn impossible_prompts_are_refused() {
     assert!(refusal(&[], 3).contains("empty prompt"));
     assert!(refusal(&[vec![1; 60]], 5).contains("60 tokens"), "the table has 64 positions");
     assert!(Generation::start(&model, Pass::default(), &[vec![1; 60]], 4).is_ok());
+}
+
+/// Learned vectors before the prompt: what a cache continues is what a whole pass gives, for a prompt of its own and for a pool
+/// from which every row takes others.
+#[test]
+fn learned_vectors_stand_before_every_row() {
+    let fixture = Fixture::open("tiny-llama3");
+    let model = fixture.load(&cpu());
+    let d = fixture.config.hidden_size;
+    let vectors = |count: usize, seed: u64| random(seed, [count, d], model.device());
+    let pool = SoftPrompt::Pool { prompts: vectors(8, 2).reshape([4, 2, d]), top_k: 2 };
+    for (what, prompt) in [("fixed", SoftPrompt::Fixed(vectors(3, 1))), ("pool", pool)] {
+        let prompts = prompts(&fixture);
+        let pass = Pass { prompt: Some(&prompt), ..Pass::default() };
+        let mut together = Generation::start(&model, pass, &prompts, 4).unwrap();
+        let mut texts = prompts.clone();
+        let whole = |text: &[u32], pass: Pass<'_>| {
+            let hidden = model.forward(&text_batch(&[text.to_vec()], text.len()), pass).last;
+            values(model.logits(model.rows(hidden, &[text.len() as u32 - 1])))
+        };
+        let vocab = fixture.config.vocab_size;
+        for step in 0..4 {
+            let logits = values(together.logits());
+            let mut next = Vec::new();
+            for (row, logits) in logits.chunks_exact(vocab).enumerate() {
+                // A pool is asked with the prompt, before anything is written behind it.
+                if matches!(prompt, SoftPrompt::Fixed(_)) || step == 0 {
+                    close(&format!("{what} row {row} step {step}"), logits, &whole(&texts[row], pass), 2e-5);
+                    let plain = whole(&texts[row], Pass::default());
+                    assert!(largest(logits, &plain) > 1e-3, "{what}: the vectors act");
+                }
+                next.push(choose(logits, &Sampling::greedy(4, Vec::new()), &mut ChaCha8Rng::seed_from_u64(0)));
+                texts[row].push(next[row]);
+            }
+            if step < 3 {
+                together.push(&next);
+            }
+        }
+    }
+}
+
+fn largest(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Frozen adapters beside a trained one are the one adapter whose factors stand beside one another.
+#[test]
+fn adapters_beside_one_another_are_their_sum() {
+    let fixture = Fixture::open("tiny-llama3");
+    let model = fixture.load(&cpu());
+    let plain = ["adapter", "adapter_slow"].map(|folder| fixture.plain_adapter(folder));
+    let [first, second] = ["adapter", "adapter_slow"].map(|folder| fixture.adapter(folder, model.device()));
+    let joined = PlainAdapter::concat(&plain).unwrap();
+    let joined = Adapter::from_plain(&joined, &fixture.config, model.device()).unwrap();
+    let batch = fixture.batch();
+    let hidden = |vars: &AdapterVars| values(model.forward(&batch, Pass::of(Some(vars))).last);
+    let beside = hidden(&second.vars(false).beside(&first.vars(false)));
+    close("beside", &beside, &hidden(&joined.vars(false)), 2e-5);
+    assert!(largest(&beside, &hidden(&second.vars(false))) > 1e-3, "the frozen one acts");
 }
