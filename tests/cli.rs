@@ -6,6 +6,8 @@
 mod damage;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/race.rs"]
+mod race;
 #[path = "cli/signals.rs"]
 mod signals;
 #[path = "cli/subcommands.rs"]

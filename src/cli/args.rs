@@ -2,10 +2,12 @@
 
 mod models;
 mod pretraining;
+mod racing;
 mod values;
 
 pub use models::{AdapterCommand, AdapterInfoArgs, AdapterMergeArgs, EvalArgs, GenerateArgs};
 pub use pretraining::PretrainArgs;
+pub use racing::RaceArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -44,6 +46,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Go on with a run that was stopped or killed
     Resume(ResumeArgs),
+    /// Compare methods on one stream: every method with every seed, one report
+    Race(RaceArgs),
     /// Score a model, or a model with an adapter, on tasks
     Eval(EvalArgs),
     /// Continue a text
@@ -171,6 +175,9 @@ pub struct ResumeArgs {
     /// Another device than the run was started on
     #[arg(long, value_parser = device)]
     pub device: Option<String>,
+    /// Stop when standard input ends: whoever started this run holds the other end, and closes it to have it stop
+    #[arg(long, hide = true)]
+    pub stop_at_stdin_end: bool,
     #[command(flatten)]
     pub events: EventArgs,
 }

@@ -6,7 +6,7 @@ use crate::engine::protocol::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Exit code of a program that a signal ended, as shells count (128 + SIGINT).
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: i32 = 130;
 
 /// Sends [`Command::Stop`] at the first Ctrl-C. Where no handler can be set, Ctrl-C ends the program as ever.
 pub(super) fn listen(control: &Control, what_happens: &'static str) {

@@ -19,6 +19,7 @@ mod outcome;
 mod overrides;
 mod pretrain;
 mod progress;
+mod race;
 mod resume;
 mod run;
 mod table;
@@ -91,6 +92,7 @@ fn dispatch(command: Option<Command>, session: &Session) -> anyhow::Result<Endin
         Command::Demo(args) => demo::demo(&args, session),
         Command::Run(args) => run::run(&args, session),
         Command::Resume(args) => resume::resume(&args, session),
+        Command::Race(args) => race::race(&args, session),
         Command::Eval(args) => eval::eval(&args, session),
         Command::Generate(args) => generate::generate(&args, session),
         Command::Adapter { action: AdapterCommand::Info(args) } => adapter::info(&args),

@@ -96,7 +96,7 @@ impl MethodConfig {
 }
 
 /// A TOML value as it would be typed.
-fn plain(value: &toml::Value) -> String {
+pub(super) fn plain(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -407,7 +407,7 @@ impl ExperimentConfig {
 }
 
 /// The nearest known name in serde's message, which quotes the unknown field first and the known ones after it.
-fn suggestion(message: &str) -> Option<String> {
+pub(super) fn suggestion(message: &str) -> Option<String> {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (unknown, known) = names.split_first()?;
     if message.contains("unknown") { nearest(unknown, known) } else { None }

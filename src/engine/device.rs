@@ -90,6 +90,8 @@ impl AdapterReport {
 #[derive(Clone, Debug)]
 pub struct OpenDevice {
     pub device: Device,
+    /// The setting that means exactly this device: `cpu` or `webgpu:NUMBER`.
+    pub setting: String,
     /// For people: `CPU (2 threads)` or the adapter's name.
     pub name: String,
     /// Largest buffer one kernel may bind, in bytes; unlimited on the CPU.
@@ -102,10 +104,12 @@ impl OpenDevice {
     /// The CPU device.
     #[must_use]
     pub fn cpu(reason: &str) -> Self {
-        let threads = crate::platform::cpu_threads();
+        // Those of the pool, which are fewer than the machine's where several runs share it.
+        let threads = rayon::current_num_threads();
         Self {
             device: Device::flex(),
-            name: format!("CPU ({threads} threads)"),
+            setting: "cpu".into(),
+            name: format!("CPU ({threads} thread{})", if threads == 1 { "" } else { "s" }),
             max_binding_bytes: usize::MAX,
             reason: reason.into(),
         }
@@ -173,6 +177,7 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
     };
     Ok(OpenDevice {
         device,
+        setting: format!("webgpu:{}", adapter.index),
         name: format!("WebGPU: {} ({})", adapter.name, adapter.backend),
         max_binding_bytes: usize::try_from(adapter.max_binding_bytes).unwrap_or(usize::MAX),
         reason: "chosen".into(),

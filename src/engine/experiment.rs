@@ -8,7 +8,7 @@ use super::prepare::{Prepared, load_model, open_model, prepare};
 use super::protocol::Event;
 use super::report::RunReport;
 use super::run::{Ending, Run, Sink};
-use super::run_folder::{RunFolder, write_html};
+use super::run_folder::{CONFIG_FILE, RunFolder, write_html};
 use crate::model::AdapterLayout;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub async fn run_experiment(
 }
 
 /// The same configuration with absolute paths, so that a run folder can be resumed from anywhere.
-fn with_absolute_paths(config: &ExperimentConfig) -> ExperimentConfig {
+pub(super) fn with_absolute_paths(config: &ExperimentConfig) -> ExperimentConfig {
     let absolute = |path: &mut String| {
         if let Ok(whole) = std::fs::canonicalize(&*path) {
             *path = whole.display().to_string();
@@ -122,7 +122,8 @@ pub async fn resume(
         config.device = device.to_string();
     }
     let prepared = load(&config, emit).await?;
-    let command = format!("thalweg resume {}", path.display());
+    // A run that had begun brings its command along; for one that had not, as those of a race, this repeats it.
+    let command = format!("thalweg run {}", path.join(CONFIG_FILE).display());
     let mut run = Run::new(config, (0, 1), prepared, Some(folder), command)?;
     run.restore(emit)?;
     let mut outcome = ExperimentOutcome { reports: Vec::new(), html: None, stopped: Vec::new(), failed: Vec::new() };

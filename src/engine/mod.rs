@@ -3,7 +3,7 @@
 //! Front ends send a [`protocol::Command`] and read [`protocol::Event`]s; they never see a tensor. In reading order:
 //! [`config`] (what is asked), [`device`] and [`prepare`] (what is needed), [`trainer`] (THE loop, with `feed` for its examples),
 //! [`evaluator`] (scores),
-//! [`run`] (one method on one stream), [`experiment`] (several), [`report`] (numbers out).
+//! [`run`] (one method on one stream), [`experiment`] (several), [`race`] (many, compared), [`report`] (numbers out).
 
 pub mod bench;
 pub mod builtin_model;
@@ -19,6 +19,7 @@ pub mod optimiser;
 pub mod prepare;
 pub mod pretrain;
 pub mod protocol;
+pub mod race;
 pub mod report;
 pub mod report_csv;
 pub mod report_html;

@@ -97,11 +97,13 @@ fn names<'a>(all: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
     names
 }
 
-fn number<N: Into<f64> + std::fmt::Display + Copy>(value: Option<N>) -> String {
+/// A number, or an empty cell.
+pub(super) fn number<N: Into<f64> + std::fmt::Display + Copy>(value: Option<N>) -> String {
     value.filter(|value| (*value).into().is_finite()).map(|value| value.to_string()).unwrap_or_default()
 }
 
-fn line(cells: impl Iterator<Item = String>) -> String {
+/// A line of cells, quoted where they have to be.
+pub(super) fn line(cells: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     for (index, cell) in cells.enumerate() {
         if index > 0 {

@@ -3,10 +3,10 @@
 //! No network, no fonts or scripts from elsewhere (a content security policy says so to the browser), light and dark,
 //! printable, complete without its script, which adds values under the pointer. Every text from outside is escaped.
 
-mod charts;
-mod matrix;
-mod svg;
-mod text;
+pub(in crate::engine) mod charts;
+pub(in crate::engine) mod matrix;
+pub(in crate::engine) mod svg;
+pub(in crate::engine) mod text;
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,8 @@ use crate::continual::metrics::AccuracyMatrix;
 use text::{bytes, date, duration, escape, percent, plain_percent, points, run_labels, shared, task_class, thousands};
 
 const STYLE: &str = include_str!("report_html/page.css");
-const SCRIPT: &str = include_str!("report_html/page.js");
+/// Values under the pointer, and copying.
+pub(in crate::engine) const SCRIPT: &str = include_str!("report_html/page.js");
 
 /// The page for these runs; each is compared with the others where they have tasks in common.
 #[must_use]
@@ -23,14 +24,7 @@ pub fn render(runs: &[RunReport]) -> String {
     let labels = run_labels(runs);
     let title =
         runs.first().map(|run| run.title.as_str()).filter(|title| !title.is_empty()).unwrap_or("Thalweg report");
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
-         <title>{0}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n",
-        escape(title)
-    );
+    let mut html = head(title, "");
     header(&mut html, title, runs, &labels);
     if runs.is_empty() {
         html.push_str("<p>There is no run to report.</p>\n");
@@ -51,6 +45,18 @@ pub fn render(runs: &[RunReport]) -> String {
         escape(version)
     );
     html
+}
+
+/// The page up to the start of its content, in the report's style with further rules.
+pub(in crate::engine) fn head(title: &str, rules: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
+         <title>{0}</title>\n<style>\n{STYLE}{rules}</style>\n</head>\n<body>\n<main>\n",
+        escape(title)
+    )
 }
 
 fn header(html: &mut String, title: &str, runs: &[RunReport], labels: &[String]) {
@@ -412,11 +418,12 @@ fn repeat(html: &mut String, runs: &[RunReport], labels: &[String]) {
     html.push_str("</section>\n");
 }
 
-fn figure(html: &mut String, picture: Option<String>, caption: &str) {
+/// A picture with its caption, if there is a picture.
+pub(in crate::engine) fn figure(html: &mut String, picture: Option<String>, caption: &str) {
     if let Some(picture) = picture {
         let _ = writeln!(html, "<figure>{picture}<figcaption>{caption}</figcaption></figure>");
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::engine) mod tests;

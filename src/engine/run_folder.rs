@@ -11,13 +11,15 @@ use crate::io::{Checkpoint, IoError, peft};
 use crate::model::PlainAdapter;
 use std::path::{Path, PathBuf};
 
-/// Names of the files in a run folder.
+/// The frozen configuration, in every run folder.
 pub const CONFIG_FILE: &str = "config.toml";
-const CHECKPOINT_FILE: &str = "checkpoint.thalweg";
+/// From which an interrupted run goes on.
+pub const CHECKPOINT_FILE: &str = "checkpoint.thalweg";
 const METRICS_FILE: &str = "metrics.csv";
 const MATRIX_FILE: &str = "matrix.csv";
 const REPORT_FILE: &str = "report.html";
-const REPORT_JSON: &str = "report.json";
+/// The [`RunReport`] of a finished run.
+pub const REPORT_JSON: &str = "report.json";
 const BUFFER_FILE: &str = "buffer.jsonl";
 
 /// The folder of one run.
@@ -55,6 +57,16 @@ impl RunFolder {
         )))
     }
 
+    /// Makes the folder `path` with its frozen configuration, for a run that somebody else will start.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn create_at(path: &Path, config: &ExperimentConfig) -> Result<Self, EngineError> {
+        std::fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
+        write_file(&path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
+        Ok(Self { path: path.to_path_buf() })
+    }
+
     /// Opens the folder of an earlier run with its frozen configuration.
     ///
     /// # Errors
@@ -75,6 +87,24 @@ impl RunFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The report of a finished run; `None` while there is none.
+    ///
+    /// # Errors
+    /// A report that cannot be read.
+    pub fn report(&self) -> Result<Option<RunReport>, EngineError> {
+        let file = self.path.join(REPORT_JSON);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(IoError::reading(&file, &error).into()),
+        };
+        let report = serde_json::from_str(&text).map_err(|error| {
+            let advice = "delete it, and `thalweg resume` writes it again from the checkpoint";
+            EngineError::Run(format!("{} is no report of this program ({error}): {advice}", file.display()))
+        })?;
+        Ok(Some(report))
     }
 
     /// The last good checkpoint with a warning if it is an older one; `None` when none was written yet.

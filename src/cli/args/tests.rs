@@ -41,6 +41,9 @@ fn wrong_values_are_refused_with_the_right_one() {
         (vec!["generate", "--prompt", "a", "--temperature", "NaN"], "at least 0"),
         (vec!["bench", "--shapes", "stories"], "stories260K"),
         (vec!["eval", "--model", "m"], "--task"),
+        (vec!["race", "--preset", "builtin"], "builtin8"),
+        (vec!["race", "r.toml", "--jobs", "0"], "at least 1"),
+        (vec!["race", "r.toml", "--seeds", "1,x"], "--seeds"),
     ] {
         let error = parse(&words).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{words:?}");
@@ -51,7 +54,11 @@ fn wrong_values_are_refused_with_the_right_one() {
 
 #[test]
 fn a_file_and_a_preset_exclude_each_other_and_so_do_steps_and_epochs() {
-    for words in [["run", "e.toml", "--preset", "demo"].as_slice(), &["run", "--steps", "5", "--epochs", "2"]] {
+    for words in [
+        ["run", "e.toml", "--preset", "demo"].as_slice(),
+        &["run", "--steps", "5", "--epochs", "2"],
+        &["race", "r.toml", "--preset", "paper"],
+    ] {
         assert_eq!(parse(words).unwrap_err().kind(), ErrorKind::ArgumentConflict, "{words:?}");
     }
 }

@@ -285,7 +285,8 @@ fn with_legend(chart: &LineChart) -> Figure {
     Some(legend(&entries) + &svg)
 }
 
-fn legend(entries: &[(String, String)]) -> String {
+/// Names of lines with their colours.
+pub fn legend(entries: &[(String, String)]) -> String {
     let mut html = String::from("<ul class=\"legend\">");
     for (class, name) in entries {
         let _ = write!(html, "<li class=\"{class}\"><i class=\"chip\"></i><span>{}</span></li>", escape(name));

@@ -63,16 +63,17 @@ const LARGEST: f64 = 1e30;
 
 /// A linear or logarithmic map from values to places on the page.
 #[derive(Clone, Copy)]
-struct Axis {
-    low: f64,
-    high: f64,
-    from: f64,
-    to: f64,
-    log: bool,
+pub struct Axis {
+    pub low: f64,
+    pub high: f64,
+    pub from: f64,
+    pub to: f64,
+    pub log: bool,
 }
 
 impl Axis {
-    fn at(&self, value: f64) -> f64 {
+    /// Place of a value.
+    pub fn at(&self, value: f64) -> f64 {
         let scale = |value: f64| if self.log { value.ln() } else { value };
         let span = scale(self.high) - scale(self.low);
         let share = if span > 0.0 { (scale(value) - scale(self.low)) / span } else { 0.5 };
@@ -266,7 +267,7 @@ fn padded(low: f64, high: f64, log: bool) -> (f64, f64) {
 }
 
 /// Round numbers inside `[low, high]`: multiples of 1, 2 or 5 times a power of ten, about `count` of them.
-fn ticks(low: f64, high: f64, count: u32, whole: bool) -> Vec<f64> {
+pub fn ticks(low: f64, high: f64, count: u32, whole: bool) -> Vec<f64> {
     let span = high - low;
     if !(span.is_finite() && span > 0.0) {
         return if low.is_finite() { vec![low] } else { Vec::new() };

@@ -121,7 +121,7 @@ fn comparison() -> Vec<RunReport> {
 }
 
 /// Walks the tags: each must be closed, in order. Returns how often each was opened.
-fn tag_counts(html: &str) -> BTreeMap<String, usize> {
+pub(in crate::engine) fn tag_counts(html: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     let mut open: Vec<&str> = Vec::new();
     let mut rest = html;
