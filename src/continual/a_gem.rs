@@ -11,18 +11,47 @@
 
 use super::{
     Correction, Draw, Learner, Method, MethodEntry, MethodError, Reading, ReplayNeeds, Standing, StepContext,
-    StepGradient, cross_entropy_gradient, no_prompt, take,
+    StepGradient, cross_entropy_gradient, no_prompt, take, trains_adapter,
 };
 use crate::model::Adapter;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use std::collections::BTreeMap;
 
 /// One adapter and one averaged constraint.
 struct AveragedGem {
     adapter: Adapter,
-    /// Steps whose gradient was projected, and steps that had a reference; `[1]` each.
-    projected: Tensor<1>,
-    held: Tensor<1>,
+    tally: Tally,
+}
+
+/// How often a gradient was projected: what shows that A-GEM and GEM act. `[1]` each.
+pub(super) struct Tally {
+    /// Steps whose gradient was held against a memory.
+    pub(super) held: Tensor<1>,
+    /// Steps whose gradient was changed.
+    pub(super) projected: Tensor<1>,
+}
+
+impl Tally {
+    pub(super) fn new(device: &Device) -> Self {
+        Self { held: Tensor::zeros([1], device), projected: Tensor::zeros([1], device) }
+    }
+
+    pub(super) fn state(&self) -> BTreeMap<String, Tensor<1>> {
+        BTreeMap::from([("projected".into(), self.projected.clone()), ("held".into(), self.held.clone())])
+    }
+
+    pub(super) fn restore(&mut self, state: &BTreeMap<String, Tensor<1>>) -> Result<(), MethodError> {
+        self.projected = take(state, "projected", &self.projected)?;
+        self.held = take(state, "held", &self.held)?;
+        Ok(())
+    }
+
+    pub(super) fn diagnostics(&self) -> Vec<(&'static str, Reading)> {
+        vec![
+            ("gradients_held_against_memory", Reading::OnDevice(self.held.clone())),
+            ("gradients_projected", Reading::OnDevice(self.projected.clone())),
+        ]
+    }
 }
 
 /// Takes from `gradient` what goes against `reference`. The second value is 1 if there was anything, else 0; `[1]`.
@@ -41,17 +70,7 @@ impl Method for AveragedGem {
         Some(ReplayNeeds::earlier_tasks(Draw::Mixed { batches: 1 }))
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let (gradient, loss) = cross_entropy_gradient(context.model, &self.adapter, context.current, true);
@@ -67,8 +86,8 @@ impl Method for AveragedGem {
     fn correct(&mut self, gradient: Tensor<1>, references: &[Tensor<1>]) -> Correction {
         let Some(reference) = references.first() else { return Correction::Final(gradient) };
         let (gradient, conflict) = project(gradient, reference.clone());
-        self.projected = self.projected.clone() + conflict;
-        self.held = self.held.clone().add_scalar(1.0);
+        self.tally.projected = self.tally.projected.clone() + conflict;
+        self.tally.held = self.tally.held.clone().add_scalar(1.0);
         Correction::Final(gradient)
     }
 
@@ -77,20 +96,15 @@ impl Method for AveragedGem {
     }
 
     fn state(&self) -> BTreeMap<String, Tensor<1>> {
-        BTreeMap::from([("projected".into(), self.projected.clone()), ("held".into(), self.held.clone())])
+        self.tally.state()
     }
 
     fn restore(&mut self, state: &BTreeMap<String, Tensor<1>>) -> Result<(), MethodError> {
-        self.projected = take(state, "projected", &self.projected)?;
-        self.held = take(state, "held", &self.held)?;
-        Ok(())
+        self.tally.restore(state)
     }
 
     fn diagnostics(&self) -> Vec<(&'static str, Reading)> {
-        vec![
-            ("gradients_held_against_memory", Reading::OnDevice(self.held.clone())),
-            ("gradients_projected", Reading::OnDevice(self.projected.clone())),
-        ]
+        self.tally.diagnostics()
     }
 }
 
@@ -107,8 +121,8 @@ pub fn entry() -> MethodEntry {
         presets: Vec::new,
         prompt_length: no_prompt,
         make: |setup| {
-            let zero = Tensor::zeros([1], setup.model.device());
-            Ok(Box::new(AveragedGem { adapter: setup.adapter, projected: zero.clone(), held: zero }))
+            let tally = Tally::new(setup.model.device());
+            Ok(Box::new(AveragedGem { adapter: setup.adapter, tally }))
         },
     }
 }

@@ -13,7 +13,7 @@
 use super::knobs::{Knob, KnobKind};
 use super::{
     Draw, InsertWhen, Learner, Method, MethodEntry, MethodError, ReplayNeeds, Standing, StepContext, StepGradient,
-    backward, no_prompt,
+    backward, no_prompt, trains_adapter,
 };
 use crate::data::batch::Batch;
 use crate::model::{Adapter, Pass, Targets};
@@ -50,17 +50,7 @@ impl Method for DarkReplay {
         })
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // counts are far below 2^24
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {

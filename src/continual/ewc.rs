@@ -14,7 +14,7 @@
 use super::knobs::{Knob, KnobKind};
 use super::{
     Learner, Method, MethodEntry, MethodError, Reading, Standing, StepContext, StepGradient, backward,
-    cross_entropy_gradient, no_prompt, take,
+    cross_entropy_gradient, no_prompt, take, trains_adapter,
 };
 use crate::data::batch::Batch;
 use crate::model::{Adapter, Llama, Pass, Targets};
@@ -83,17 +83,7 @@ struct Ewc {
 }
 
 impl Method for Ewc {
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let (gradient, loss) = cross_entropy_gradient(context.model, &self.adapter, context.current, true);
@@ -217,13 +207,11 @@ pub fn entry() -> MethodEntry {
         make: |setup| {
             let knobs = setup.knobs;
             let parameters = setup.adapter.flat();
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count in range
-            let examples = knobs.number("fisher_examples") as usize;
             Ok(Box::new(Ewc {
                 adapter: setup.adapter,
                 penalty: knobs.number("penalty"),
                 decay: (knobs.word("variant") == "online").then(|| knobs.number("decay")),
-                examples,
+                examples: knobs.count("fisher_examples"),
                 anchors: Anchors::none(&parameters),
                 squares: parameters.zeros_like(),
                 seen: 0,

@@ -13,10 +13,11 @@
 //! another: the only numbers that a step has to read back. As in the authors' code, nothing is changed while all products are
 //! non-negative, and `margin` pushes further into the allowed side, which favours the old tasks.
 
+use super::a_gem::Tally;
 use super::knobs::{Knob, KnobKind};
 use super::{
     Correction, Draw, Learner, Method, MethodEntry, MethodError, Reading, ReplayNeeds, Standing, StepContext,
-    StepGradient, cross_entropy_gradient, no_prompt, take,
+    StepGradient, cross_entropy_gradient, no_prompt, trains_adapter,
 };
 use crate::model::Adapter;
 use burn::tensor::Tensor;
@@ -32,9 +33,7 @@ struct Gem {
     adapter: Adapter,
     margin: f64,
     examples: usize,
-    /// Steps whose gradient was projected, and steps with earlier tasks; `[1]` each.
-    projected: Tensor<1>,
-    held: Tensor<1>,
+    tally: Tally,
 }
 
 /// The dual solution `v` for the products of gradient and memory gradients with one another (`gram`, row after row, the
@@ -74,17 +73,7 @@ impl Method for Gem {
         Some(ReplayNeeds::earlier_tasks(Draw::EachTask { examples: self.examples }))
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let (gradient, loss) = cross_entropy_gradient(context.model, &self.adapter, context.current, true);
@@ -100,7 +89,7 @@ impl Method for Gem {
         if references.is_empty() {
             return Correction::Final(gradient);
         }
-        self.held = self.held.clone().add_scalar(1.0);
+        self.tally.held = self.tally.held.clone().add_scalar(1.0);
         let rows: Vec<Tensor<2>> =
             std::iter::once(&gradient).chain(references).map(|row| row.clone().unsqueeze()).collect();
         let rows = Tensor::cat(rows, 0);
@@ -109,7 +98,7 @@ impl Method for Gem {
 
     fn weights(&mut self, gram: &[f64]) -> Option<Vec<f64>> {
         let weights = dual(gram, self.margin)?;
-        self.projected = self.projected.clone().add_scalar(1.0);
+        self.tally.projected = self.tally.projected.clone().add_scalar(1.0);
         Some(weights)
     }
 
@@ -118,20 +107,15 @@ impl Method for Gem {
     }
 
     fn state(&self) -> BTreeMap<String, Tensor<1>> {
-        BTreeMap::from([("projected".into(), self.projected.clone()), ("held".into(), self.held.clone())])
+        self.tally.state()
     }
 
     fn restore(&mut self, state: &BTreeMap<String, Tensor<1>>) -> Result<(), MethodError> {
-        self.projected = take(state, "projected", &self.projected)?;
-        self.held = take(state, "held", &self.held)?;
-        Ok(())
+        self.tally.restore(state)
     }
 
     fn diagnostics(&self) -> Vec<(&'static str, Reading)> {
-        vec![
-            ("gradients_held_against_memory", Reading::OnDevice(self.held.clone())),
-            ("gradients_projected", Reading::OnDevice(self.projected.clone())),
-        ]
+        self.tally.diagnostics()
     }
 }
 
@@ -166,11 +150,9 @@ pub fn entry() -> MethodEntry {
         presets: Vec::new,
         prompt_length: no_prompt,
         make: |setup| {
-            let zero = Tensor::zeros([1], setup.model.device());
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count in range
-            let examples = setup.knobs.number("memory_batch") as usize;
-            let margin = setup.knobs.number("margin");
-            Ok(Box::new(Gem { adapter: setup.adapter, margin, examples, projected: zero.clone(), held: zero }))
+            let tally = Tally::new(setup.model.device());
+            let (margin, examples) = (setup.knobs.number("margin"), setup.knobs.count("memory_batch"));
+            Ok(Box::new(Gem { adapter: setup.adapter, margin, examples, tally }))
         },
     }
 }

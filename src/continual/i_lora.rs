@@ -17,7 +17,7 @@ use super::knobs::{Knob, KnobKind, Knobs};
 use super::sequential::{JointPass, REPLAY_KNOBS, ReplayLoss, joint_pass, split_terms};
 use super::{
     Learner, Method, MethodEntry, MethodError, Reading, ReplayNeeds, Standing, StepContext, StepGradient, backward,
-    no_prompt, take,
+    no_prompt, take, trains_adapter,
 };
 use crate::data::batch::Batch;
 use crate::model::{Adapter, Hidden, Llama, Pass};
@@ -223,17 +223,7 @@ impl Method for ILora {
         Some(self.replay.needs())
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.working.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.working = self.working.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.working.layout().parameters()
-    }
+    trains_adapter!(working);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let vars = self.working.vars(true);

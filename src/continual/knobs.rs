@@ -114,6 +114,13 @@ impl Knobs {
         self.values.get(name).and_then(|value| value.parse().ok()).unwrap_or_default()
     }
 
+    /// A number that counts something: the whole part of one in range.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // declared with a range from 0 on
+    pub fn count(&self, name: &str) -> usize {
+        self.number(name).max(0.0) as usize
+    }
+
     /// A switch.
     #[must_use]
     pub fn switch(&self, name: &str) -> bool {

@@ -11,7 +11,7 @@
 //! class token, which a decoder does not have. Which prompts an input takes says which task it looks like, so the task need
 //! not be told. (In the released code the prompts stop being parameters when they are moved to the GPU, and stay untrained.)
 
-use super::knobs::{Knob, KnobKind, Knobs};
+use super::knobs::{Knob, KnobKind};
 use super::{Learner, Learnt, Method, MethodEntry, MethodError, Reading, Standing, StepContext, StepGradient, take};
 use crate::model::{Llama, Pass, SoftPrompt, Targets};
 use burn::tensor::Tensor;
@@ -129,11 +129,6 @@ fn knobs() -> Vec<Knob> {
     ]
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts in range
-fn count(knobs: &Knobs, name: &str) -> usize {
-    knobs.number(name) as usize
-}
-
 /// The register's line.
 #[must_use]
 pub fn entry() -> MethodEntry {
@@ -145,12 +140,12 @@ pub fn entry() -> MethodEntry {
         standing: Standing::Continual,
         knobs,
         presets: Vec::new,
-        prompt_length: |knobs, _| count(knobs, "top_k").min(count(knobs, "pool")) * count(knobs, "length"),
+        prompt_length: |knobs, _| knobs.count("top_k").min(knobs.count("pool")) * knobs.count("length"),
         make: |setup| {
-            let (pool, length) = (count(setup.knobs, "pool"), count(setup.knobs, "length"));
+            let (pool, length) = (setup.knobs.count("pool"), setup.knobs.count("length"));
             let hidden_size = setup.model.config.hidden_size;
             let flat = random_embeddings(setup.model, pool * length, setup.rng).reshape([pool * length * hidden_size]);
-            let (top_k, pull) = (count(setup.knobs, "top_k"), setup.knobs.number("pull"));
+            let (top_k, pull) = (setup.knobs.count("top_k"), setup.knobs.number("pull"));
             let taken = Tensor::zeros([pool], setup.model.device());
             Ok(Box::new(L2p { flat, pool, length, hidden_size, top_k, pull, taken }))
         },

@@ -12,7 +12,7 @@
 use super::knobs::{Knob, KnobKind};
 use super::{
     Learner, Method, MethodEntry, MethodError, Standing, StepContext, StepGradient, TaskStart, backward, no_prompt,
-    take,
+    take, trains_adapter,
 };
 use crate::model::{Adapter, Pass, Targets};
 use burn::tensor::{Tensor, activation};
@@ -46,17 +46,7 @@ impl Method for Lwf {
         Ok(())
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let (model, batch) = (context.model, context.current);

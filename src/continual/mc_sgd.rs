@@ -16,7 +16,7 @@
 use super::knobs::{Knob, KnobKind};
 use super::{
     Draw, Learner, Method, MethodEntry, MethodError, Reading, ReplayNeeds, Standing, StepContext, StepGradient,
-    TaskStart, cross_entropy_gradient, no_prompt, take,
+    TaskStart, cross_entropy_gradient, no_prompt, take, trains_adapter,
 };
 use crate::model::Adapter;
 use burn::tensor::Tensor;
@@ -75,17 +75,7 @@ impl Method for McSgd {
         Ok(())
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.working.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.working = self.working.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.working.layout().parameters()
-    }
+    trains_adapter!(working);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let model = context.model;
@@ -176,8 +166,7 @@ pub fn entry() -> MethodEntry {
         presets: Vec::new,
         prompt_length: no_prompt,
         make: |setup| {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count in range
-            let points = setup.knobs.number("points") as usize;
+            let points = setup.knobs.count("points");
             let (first_stage, start) = (setup.knobs.number("first_stage"), setup.knobs.number("start"));
             Ok(Box::new(McSgd { working: setup.adapter, old: None, new: None, first_stage, points, start }))
         },

@@ -54,6 +54,14 @@ pub struct TaskStart<'a> {
     pub rng: &'a mut ChaCha8Rng,
 }
 
+impl TaskStart<'_> {
+    /// The adapter to begin the task with, where every task has one of its own: the one that the run began with in the first
+    /// task, then fresh ones.
+    pub(crate) fn own_adapter(&mut self, adapter: &Adapter) -> Adapter {
+        if self.task == 0 { adapter.clone() } else { Adapter::init(adapter.layout(), self.rng, self.model.device()) }
+    }
+}
+
 /// What a method sees of one training step (or of one part of it, with gradient accumulation).
 #[derive(Clone, Copy, Debug)]
 pub struct StepContext<'a> {
@@ -346,6 +354,24 @@ pub trait Method: Send {
         Vec::new()
     }
 }
+
+/// The part of a [`Method`] that says that the optimiser trains the adapter in this field.
+macro_rules! trains_adapter {
+    ($field:ident) => {
+        fn parameters(&self) -> burn::tensor::Tensor<1> {
+            self.$field.flat()
+        }
+
+        fn set_parameters(&mut self, parameters: burn::tensor::Tensor<1>) {
+            self.$field = self.$field.with_flat(parameters);
+        }
+
+        fn trainable_parameters(&self) -> usize {
+            self.$field.layout().parameters()
+        }
+    };
+}
+use trains_adapter;
 
 /// What a method knows when it is tested, and what it therefore may be compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

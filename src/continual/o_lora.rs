@@ -12,7 +12,7 @@
 use super::knobs::{Knob, KnobKind};
 use super::{
     Learner, Learnt, Method, MethodEntry, MethodError, Reading, Standing, StepContext, StepGradient, TaskStart,
-    backward, no_prompt, put_list, sum_of_updates, take, take_list,
+    backward, no_prompt, put_list, sum_of_updates, take, take_list, trains_adapter,
 };
 use crate::model::adapter::ModuleFactors;
 use crate::model::{Adapter, AdapterVars, Llama, Pass, Targets};
@@ -67,24 +67,12 @@ impl Method for OLora {
         true
     }
 
-    fn begin_task(&mut self, start: TaskStart<'_>) -> Result<(), MethodError> {
-        if start.task > 0 {
-            self.adapter = Adapter::init(self.adapter.layout(), start.rng, start.model.device());
-        }
+    fn begin_task(&mut self, mut start: TaskStart<'_>) -> Result<(), MethodError> {
+        self.adapter = start.own_adapter(&self.adapter);
         Ok(())
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let (model, batch) = (context.model, context.current);

@@ -5,7 +5,7 @@
 
 use super::{
     Learner, Learnt, Method, MethodEntry, MethodError, Reading, Standing, StepContext, StepGradient, TaskStart,
-    cross_entropy_gradient, no_prompt, put_list, take_list,
+    cross_entropy_gradient, no_prompt, put_list, take_list, trains_adapter,
 };
 use crate::model::{Adapter, Llama};
 use burn::tensor::Tensor;
@@ -24,24 +24,12 @@ impl Method for One {
         true
     }
 
-    fn begin_task(&mut self, start: TaskStart<'_>) -> Result<(), MethodError> {
-        if start.task > 0 {
-            self.adapter = Adapter::init(self.adapter.layout(), start.rng, start.model.device());
-        }
+    fn begin_task(&mut self, mut start: TaskStart<'_>) -> Result<(), MethodError> {
+        self.adapter = start.own_adapter(&self.adapter);
         Ok(())
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let (gradient, loss) = cross_entropy_gradient(context.model, &self.adapter, context.current, true);

@@ -11,7 +11,7 @@
 //! all prompts so far. The order is that of spec section 5. The authors' MLP may end in a layer norm; here it does not, since
 //! the norm's unit scale drowns prompts that begin as embeddings.
 
-use super::knobs::{Knob, KnobKind, Knobs};
+use super::knobs::{Knob, KnobKind};
 use super::l2p::random_embeddings;
 use super::{
     Learner, Learnt, Method, MethodEntry, MethodError, Reading, Standing, StepContext, StepGradient, TaskStart,
@@ -204,11 +204,6 @@ fn knobs() -> Vec<Knob> {
     ]
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts in range
-fn count(knobs: &Knobs, name: &str) -> usize {
-    knobs.number(name) as usize
-}
-
 /// The register's line.
 #[must_use]
 pub fn entry() -> MethodEntry {
@@ -220,12 +215,12 @@ pub fn entry() -> MethodEntry {
         standing: Standing::TaskAware,
         knobs,
         presets: Vec::new,
-        prompt_length: |knobs, tasks| count(knobs, "length") * tasks,
+        prompt_length: |knobs, tasks| knobs.count("length") * tasks,
         make: |setup| {
             let shape = Shape {
-                length: count(setup.knobs, "length"),
+                length: setup.knobs.count("length"),
                 hidden_size: setup.model.config.hidden_size,
-                bottleneck: count(setup.knobs, "bottleneck"),
+                bottleneck: setup.knobs.count("bottleneck"),
             };
             let flat = shape.fresh(setup.model, setup.rng);
             Ok(Box::new(ProgressivePrompts { shape, flat, learnt: Vec::new(), learning: false }))

@@ -7,7 +7,7 @@
 use super::knobs::{Knob, KnobKind, Knobs};
 use super::{
     Draw, InsertWhen, Learner, Method, MethodEntry, MethodError, ReplayNeeds, Standing, StepContext, StepGradient,
-    backward, no_prompt,
+    backward, no_prompt, trains_adapter,
 };
 use crate::data::batch::Batch;
 use crate::model::{Adapter, CrossEntropy, Hidden, Pass, Targets};
@@ -147,17 +147,7 @@ impl Method for Sequential {
         self.replay.map(|settings| settings.needs())
     }
 
-    fn parameters(&self) -> Tensor<1> {
-        self.adapter.flat()
-    }
-
-    fn set_parameters(&mut self, parameters: Tensor<1>) {
-        self.adapter = self.adapter.with_flat(parameters);
-    }
-
-    fn trainable_parameters(&self) -> usize {
-        self.adapter.layout().parameters()
-    }
+    trains_adapter!(adapter);
 
     fn gradient(&mut self, context: &StepContext<'_>) -> Result<StepGradient, MethodError> {
         let vars = self.adapter.vars(true);
