@@ -92,6 +92,26 @@ impl Batch {
         Ok(joined)
     }
 
+    /// The rows again and again, block after block: one block for each adapter that shares a pass.
+    ///
+    /// # Errors
+    /// [`DataError::Batch`] above 2^32 positions.
+    pub fn repeat(&self, times: usize) -> Result<Self, DataError> {
+        check_shape(self.batch * times, self.seq)?;
+        let mut repeated = Self::empty(0, self.seq, 0);
+        repeated.batch = self.batch * times;
+        for block in 0..times {
+            repeated.tokens.extend(&self.tokens);
+            repeated.lengths.extend(&self.lengths);
+            repeated.target_ids.extend(&self.target_ids);
+            #[allow(clippy::cast_possible_truncation)] // check_shape bounds every position
+            let (positions, rows) = ((block * self.batch * self.seq) as u32, (block * self.batch) as u32);
+            repeated.target_positions.extend(self.target_positions.iter().map(|position| position + positions));
+            repeated.target_rows.extend(self.target_rows.iter().map(|row| row + rows));
+        }
+        Ok(repeated)
+    }
+
     /// Number of target tokens.
     #[must_use]
     pub fn targets(&self) -> usize {
@@ -207,6 +227,16 @@ mod tests {
             let turned = Batch::from_encoded(&[&c, &a, &b], 3, multiple).unwrap();
             assert_eq!(Batch::concat(&second, &first, 3).unwrap(), turned);
         }
+    }
+
+    #[test]
+    fn repeating_is_joining_with_oneself() {
+        let (a, b) = (encoded(&[1, 5, 6, 7, 2], 3), encoded(&[8, 9], 1));
+        let batch = Batch::from_encoded(&[&a, &b], 3, 4).unwrap();
+        let thrice = Batch::concat(&Batch::concat(&batch, &batch, 3).unwrap(), &batch, 3).unwrap();
+        assert_eq!(batch.repeat(3).unwrap(), thrice);
+        assert_eq!(batch.repeat(1).unwrap(), batch);
+        assert!(batch.repeat(0).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::data::prompt::{Encoded, PromptFormat, encode_choice, encode_prompt};
 use crate::data::score::score;
 use crate::data::task::{Example, Metric, Task};
 use crate::model::generate::{Generation, Sampling, choose};
-use crate::model::{Llama, Overlay, Pass, SoftPrompt};
+use crate::model::{AdapterVars, Llama, Overlay, Pass, SoftPrompt};
 use crate::platform;
 use burn::tensor::Tensor;
 use rand::SeedableRng;
@@ -58,25 +58,44 @@ pub async fn outcomes(
     examples: &[Example],
     overlay: &Overlay,
 ) -> Result<Vec<Outcome>, EngineError> {
+    Ok(outcomes_of_each(prepared, task, examples, overlay).await?.into_iter().next().unwrap_or_default())
+}
+
+/// Prediction and score of each example under each of the adapters that share the overlay's pass; one list an adapter.
+///
+/// # Errors
+/// When the device fails.
+pub async fn outcomes_of_each(
+    prepared: &Prepared,
+    task: &Task,
+    examples: &[Example],
+    overlay: &Overlay,
+) -> Result<Vec<Vec<Outcome>>, EngineError> {
+    let copies = overlay.adapter.as_ref().map_or(1, AdapterVars::adapters);
+    if examples.is_empty() {
+        return Ok(vec![Vec::new(); copies]);
+    }
     if task.metric == Metric::ChoiceLikelihood {
-        return choices(prepared, task, examples, overlay.pass()).await;
+        return choices(prepared, task, examples, (overlay.pass(), copies)).await;
     }
     let model = &prepared.model;
     let prompts = examples
         .iter()
         .map(|example| encode_prompt(&model.tokenizer, &example.prompt, &prepared.format, task.max_new_tokens))
         .collect::<Result<Vec<_>, _>>()?;
+    let prompts = repeated(&prompts, copies);
     let texts =
         generate(model, overlay, &prompts, &Sampling::greedy(task.max_new_tokens, model.stop_tokens.clone()), 0)
             .await?;
-    Ok(examples
-        .iter()
-        .zip(texts)
-        .map(|(example, prediction)| {
+    let mut texts = texts.into_iter();
+    let of_one = |texts: &mut dyn Iterator<Item = String>| {
+        let scored = |(example, prediction): (&Example, String)| {
             let score = score(task.metric, &prediction, &example.answer, &task.labels, &example.prompt);
             Outcome { prediction, score }
-        })
-        .collect())
+        };
+        examples.iter().zip(texts).map(scored).collect()
+    };
+    Ok((0..copies).map(|_| of_one(&mut texts)).collect())
 }
 
 /// Generates text for a batch of prompts.
@@ -123,11 +142,11 @@ async fn choices(
     prepared: &Prepared,
     task: &Task,
     examples: &[Example],
-    pass: Pass<'_>,
-) -> Result<Vec<Outcome>, EngineError> {
+    (pass, copies): (Pass<'_>, usize),
+) -> Result<Vec<Vec<Outcome>>, EngineError> {
     let (tokenizer, llama, labels) = (&prepared.model.tokenizer, &prepared.model.llama, task.labels.len());
     let open_end = PromptFormat { eos: false, ..prepared.format };
-    let mut outcomes = Vec::with_capacity(examples.len());
+    let mut outcomes = vec![Vec::with_capacity(examples.len()); copies];
     let Some(first) = examples.first() else { return Ok(outcomes) };
     // The labels' tokens are the same behind every prompt: what they ask for is found on the first.
     let alone = encode_choice(tokenizer, &first.prompt, &task.labels, &open_end)?;
@@ -135,21 +154,29 @@ async fn choices(
     let longest = alone.iter().map(|row| answer(row).len()).max().unwrap_or(1);
     let places = pass.prompt.map_or(0, SoftPrompt::length) + prepared.format.max_length + longest + 1;
     let row_floats = 2 * llama.config.num_hidden_layers * llama.config.key_value_size() * places;
-    let count = (CACHE_FLOATS / (row_floats * labels.max(1)).max(1)).max(1);
+    let count = (CACHE_FLOATS / (row_floats * labels.max(1) * copies).max(1)).max(1);
     for now in examples.chunks(count) {
         let mut rows: Vec<Encoded> = Vec::with_capacity(now.len() * labels);
         for example in now {
             rows.extend(encode_choice(tokenizer, &example.prompt, &task.labels, &format)?);
         }
-        let nll = label_losses(llama, pass, &rows, labels).await?;
-        outcomes.extend(now.iter().zip(nll.chunks_exact(labels.max(1))).map(|(example, nll)| {
-            let best = nll.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
-            let prediction = task.labels[best].clone();
-            let right = prediction.trim() == example.answer.trim();
-            Outcome { prediction, score: f64::from(u8::from(right)) }
-        }));
+        let block = rows.len();
+        let nll = label_losses(llama, pass, &repeated(&rows, copies), labels).await?;
+        for (outcomes, nll) in outcomes.iter_mut().zip(nll.chunks_exact(block)) {
+            outcomes.extend(now.iter().zip(nll.chunks_exact(labels.max(1))).map(|(example, nll)| {
+                let best = nll.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
+                let prediction = task.labels[best].clone();
+                let right = prediction.trim() == example.answer.trim();
+                Outcome { prediction, score: f64::from(u8::from(right)) }
+            }));
+        }
     }
     Ok(outcomes)
+}
+
+/// The whole list again and again: a block of rows for each adapter.
+fn repeated<T: Clone>(rows: &[T], copies: usize) -> Vec<T> {
+    (0..copies).flat_map(|_| rows.iter().cloned()).collect()
 }
 
 fn answer(row: &Encoded) -> &[u32] {

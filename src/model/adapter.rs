@@ -293,6 +293,23 @@ impl Adapter {
         self.with_flat(self.flat.clone().mul_scalar(1.0 - t) + other.flat.clone().mul_scalar(t))
     }
 
+    /// `sum_i coefficients_i * adapters_i` on every factor: a point of a path or a plane through several adapters of one layout.
+    /// What has coefficient 0 is left out, so that a point at an end is that end to the bit. Without any it is zero.
+    #[must_use]
+    pub fn combine(&self, adapters: &[Self], coefficients: &[f64]) -> Self {
+        let parts = adapters.iter().zip(coefficients).filter(|(_, coefficient)| **coefficient != 0.0);
+        let mut sum: Option<Tensor<1>> = None;
+        for (adapter, &coefficient) in parts {
+            #[allow(clippy::float_cmp)] // exactly one of them, untouched
+            let part = if coefficient == 1.0 { adapter.flat() } else { adapter.flat().mul_scalar(coefficient) };
+            sum = Some(match sum {
+                Some(sum) => sum + part,
+                None => part,
+            });
+        }
+        self.with_flat(sum.unwrap_or_else(|| self.flat.zeros_like()))
+    }
+
     /// The factors as the model takes them. With `track` they are leaves of a gradient tape.
     #[must_use]
     pub fn vars(&self, track: bool) -> AdapterVars {
@@ -369,6 +386,19 @@ impl AdapterVars {
             };
             own.a = Tensor::cat(vec![lift(&other.a, &own.a), own.a.clone()], 1);
             own.b = Tensor::cat(vec![lift(&other.b, &own.b), own.b.clone()], 2);
+        }
+        self
+    }
+
+    /// The same factors with each block's update multiplied by its weight.
+    #[must_use]
+    pub fn weighted(mut self, weights: &[f64]) -> Self {
+        #[allow(clippy::cast_possible_truncation)] // weights near 1
+        let weights: Vec<f32> = weights.iter().map(|weight| *weight as f32).collect();
+        let count = weights.len();
+        let weights = Tensor::<1>::from_data(TensorData::new(weights, [count]), &self.scale.device());
+        for group in self.groups.iter_mut().chain(&mut self.leaves) {
+            group.b = group.b.clone() * weights.clone().reshape([count, 1, 1]);
         }
         self
     }

@@ -92,10 +92,12 @@ fn a_race_compares_what_ordinary_runs_give_and_is_not_run_twice() {
     let accuracy = slow.headline_learner().unwrap().matrix.average_accuracy().unwrap();
     assert_eq!(rows[5]["average_accuracy"].parse::<f64>().unwrap(), accuracy);
     let html = text_of(&out, "report.html");
+    let table = text_of(&out, "table.md");
+    assert!(table.starts_with("| ") && table.contains("Seq") && table.contains("I-LoRA"), "{table}");
     assert!(html.contains("I-LoRA") && html.contains("thalweg race r.toml --jobs 2"));
     let mut beside = files_below(here);
     beside.retain(|name| !name.starts_with("out/runs/"));
-    assert_eq!(beside, ["out/race.toml", "out/report.html", "out/results.csv", "r.toml"]);
+    assert_eq!(beside, ["out/race.toml", "out/report.html", "out/results.csv", "out/table.md", "r.toml"]);
 
     // A run of a race is the run that `thalweg run` makes, and its report says how to repeat it alone.
     for (method, run) in [("seq", "seq-seed3"), ("i_lora", "i_lora-seed3")] {

@@ -6,7 +6,7 @@
 use super::config::{RaceConfig, RaceExperiment, VERSION};
 use super::plan::{Cell, Plan};
 use super::record::{RaceEntry, RaceRecord};
-use super::{csv, html};
+use super::{csv, html, summary};
 use crate::engine::EngineError;
 use crate::engine::config::ExperimentConfig;
 use crate::engine::experiment::with_absolute_paths;
@@ -23,6 +23,7 @@ pub const RACE_FILE: &str = "race.toml";
 pub const RESULTS_FILE: &str = "results.csv";
 /// The comparison, in one file.
 pub const REPORT_FILE: &str = "report.html";
+const TABLE_FILE: &str = "table.md";
 const RUNS_FOLDER: &str = "runs";
 
 /// How far a run has come.
@@ -180,7 +181,7 @@ impl RaceFolder {
             .ok_or_else(|| EngineError::Run(format!("there is no {REPORT_JSON} in {}", self.run_path(cell).display())))
     }
 
-    /// Writes `results.csv` and `report.html` and returns their paths.
+    /// Writes `results.csv`, `report.html` and `table.md` (the table of the page, for a README) and returns the first two paths.
     ///
     /// # Errors
     /// A full disk.
@@ -188,6 +189,7 @@ impl RaceFolder {
         let (results, report) = (self.path.join(RESULTS_FILE), self.path.join(REPORT_FILE));
         write_file(&results, csv::results_csv(record).as_bytes())?;
         write_file(&report, html::render(record).as_bytes())?;
+        write_file(&self.path.join(TABLE_FILE), summary::table(record).to_markdown().as_bytes())?;
         Ok([results, report])
     }
 }

@@ -231,7 +231,7 @@ pub(in crate::engine::race) fn explain(standing: Standing) -> (&'static str, &'s
         ),
         Standing::Bound => (
             "Bounds",
-            "No continual learning: the model before training, or all tasks at once. What the others lie between.",
+            "No continual learning: the model before training, or all tasks at once.",
         ),
     }
 }
