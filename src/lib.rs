@@ -20,6 +20,7 @@ pub mod model;
 
 pub mod continual;
 pub mod io;
+pub mod landscape;
 
 pub mod engine;
 

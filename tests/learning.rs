@@ -10,6 +10,8 @@ mod demo;
 mod every_method;
 #[path = "learning/interruptions.rs"]
 mod interruptions;
+#[path = "learning/landscape.rs"]
+mod landscape;
 #[path = "learning/method_rules.rs"]
 mod method_rules;
 #[path = "learning/presets.rs"]

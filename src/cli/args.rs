@@ -1,10 +1,12 @@
 //! What can be typed: subcommands, flags, defaults and their help. Values that can be checked alone are checked here.
 
+mod landscape;
 mod models;
 mod pretraining;
 mod racing;
 mod values;
 
+pub use landscape::{LandscapeArgs, PathArgs, PathKind, PlaneArgs};
 pub use models::{AdapterCommand, AdapterInfoArgs, AdapterMergeArgs, EvalArgs, GenerateArgs};
 pub use pretraining::PretrainArgs;
 pub use racing::RaceArgs;
@@ -59,6 +61,10 @@ pub enum Command {
     },
     /// List the CPU and all WebGPU adapters, with a measured training step
     Devices(DevicesArgs),
+    /// Losses and scores on the way from one adapter to another
+    Path(Box<PathArgs>),
+    /// Losses and scores on a plane through adapters
+    Plane(Box<PlaneArgs>),
     /// Train a small model from text files
     Pretrain(PretrainArgs),
     /// Look at tasks

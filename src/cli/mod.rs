@@ -13,6 +13,7 @@ mod devices;
 mod eval;
 mod generate;
 mod interrupt;
+mod landscape;
 pub mod matrix_table;
 mod methods;
 mod outcome;
@@ -98,6 +99,8 @@ fn dispatch(command: Option<Command>, session: &Session) -> anyhow::Result<Endin
         Command::Adapter { action: AdapterCommand::Info(args) } => adapter::info(&args),
         Command::Adapter { action: AdapterCommand::Merge(args) } => adapter::merge(&args, session),
         Command::Devices(args) => devices::devices(&args, session),
+        Command::Path(args) => landscape::path(&args, session),
+        Command::Plane(args) => landscape::plane(&args, session),
         Command::Pretrain(args) => pretrain::pretrain(&args, session),
         Command::Tasks { action: TasksCommand::Check(args) } => tasks::check(&args),
         Command::Tasks { action: TasksCommand::List } => tasks::list(),

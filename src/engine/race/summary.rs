@@ -229,10 +229,7 @@ pub(in crate::engine::race) fn explain(standing: Standing) -> (&'static str, &'s
             "At test time it is given which task an example belongs to, and what was learnt for that task answers: an easier \
              problem, not to be compared with one model.",
         ),
-        Standing::Bound => (
-            "Bounds",
-            "No continual learning: the model before training, or all tasks at once.",
-        ),
+        Standing::Bound => ("Bounds", "No continual learning: the model before training, or all tasks at once."),
     }
 }
 

@@ -1,0 +1,142 @@
+//! Explorations between adapters: the points of a path or a plane, measured as `explorer` does, and told as a report.
+//!
+//! In reading order: this file (adapters as anchors), `path` (lines and curves), `plane`.
+
+mod path;
+mod plane;
+
+pub use path::{PathRequest, PathShape, explore_path};
+pub use plane::{PlaneRequest, PlaneShape, Track, explore_plane};
+
+use super::EngineError;
+use super::control::Control;
+use super::evaluator::read;
+use super::explorer::{ExplorerSettings, Measured};
+use super::prepare::Prepared;
+use super::protocol::Event;
+use super::run::Sink;
+use crate::io::peft::read_adapter;
+use crate::landscape::error::LandscapeError;
+use crate::landscape::gram::Gram;
+use crate::landscape::refactor::common_layout;
+use crate::model::{Adapter, PlainAdapter};
+use crate::platform;
+use std::path::Path;
+
+impl From<LandscapeError> for EngineError {
+    fn from(error: LandscapeError) -> Self {
+        Self::Setting(error.to_string())
+    }
+}
+
+/// A named adapter that paths and planes go through.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    pub name: String,
+    pub adapter: Adapter,
+    /// The same on the host.
+    pub plain: PlainAdapter,
+}
+
+/// What every exploration is made with.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub title: String,
+    pub seed: u64,
+    pub explorer: ExplorerSettings,
+    /// The command line that repeats it.
+    pub command: String,
+}
+
+/// Reads adapters in PEFT's format and brings them to one layout: a smaller rank is filled up with zeros.
+///
+/// # Errors
+/// What cannot be read, or adapters of other modules, with a sentence.
+pub fn read_anchors(folders: &[&Path], prepared: &Prepared) -> Result<Vec<Anchor>, EngineError> {
+    let llama = &prepared.model.llama;
+    let mut read = Vec::with_capacity(folders.len());
+    for folder in folders {
+        read.push(read_adapter(folder, &llama.config)?.adapter);
+    }
+    let plain = common_layout(&read.iter().collect::<Vec<_>>())?;
+    let first = plain.first().map(|first| Adapter::from_plain(first, &llama.config, llama.device())).transpose()?;
+    let mut anchors = Vec::with_capacity(plain.len());
+    for (folder, plain) in folders.iter().zip(plain) {
+        let own = Adapter::from_plain(&plain, &llama.config, llama.device())?;
+        // One layout for all, so that their flat vectors can be added.
+        let adapter = first.as_ref().map_or_else(|| own.clone(), |first| first.with_flat(own.flat()));
+        anchors.push(Anchor { name: short_name(folder), adapter, plain });
+    }
+    Ok(anchors)
+}
+
+/// `01-stance, long_term` of `RUN/adapters/01-stance/long_term`: the last two parts of a path.
+fn short_name(folder: &Path) -> String {
+    let parts: Vec<String> =
+        folder.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join(", ")
+}
+
+/// The inner products of adapters, from their values in double precision.
+async fn gram(adapters: &[Adapter]) -> Result<Gram, EngineError> {
+    let mut values = Vec::with_capacity(adapters.len());
+    for adapter in adapters {
+        values.push(read(adapter.flat()).await?);
+    }
+    Ok(Gram::of(&values.iter().map(Vec::as_slice).collect::<Vec<_>>())?)
+}
+
+/// Tells about progress and looks whether somebody wants it to stop.
+struct Watch<'a, 'b> {
+    control: &'a Control,
+    emit: Sink<'b>,
+    done: usize,
+    total: usize,
+}
+
+impl Watch<'_, '_> {
+    fn phase(&mut self, phase: &str, detail: &str, total: usize) {
+        self.emit_event(Event::PhaseStarted { phase: phase.into(), detail: detail.into() });
+        (self.done, self.total) = (0, total);
+    }
+
+    /// Counts `more` points (or steps); says whether to go on.
+    fn advance(&mut self, more: usize) -> bool {
+        self.done += more;
+        let (done, total) = (self.done, self.total);
+        self.emit_event(Event::EvaluationProgressed { run: 0, done, total });
+        !self.control.is_stopped()
+    }
+
+    fn emit_event(&mut self, event: Event) {
+        (self.emit)(event);
+    }
+}
+
+/// What a report says of the tasks.
+struct TaskNames {
+    names: Vec<String>,
+    metrics: Vec<String>,
+    chance: Vec<Option<f64>>,
+}
+
+impl TaskNames {
+    fn of(prepared: &Prepared) -> Self {
+        let tasks = || prepared.tasks.iter().map(|task| &task.task);
+        Self {
+            names: tasks().map(|task| task.name.clone()).collect(),
+            metrics: tasks().map(|task| task.metric.title().to_string()).collect(),
+            chance: tasks().map(|task| Some(task.chance())).collect(),
+        }
+    }
+}
+
+/// One quantity of one task at every point.
+fn column(points: &[Measured], task: usize, of: fn(&Measured) -> &Vec<Option<f64>>) -> Vec<Option<f64>> {
+    points.iter().map(|point| of(point).get(task).copied().flatten()).collect()
+}
+
+/// Seconds since `start`, and the time it began.
+fn clock() -> (f64, u64) {
+    (platform::now_secs(), platform::unix_time_secs())
+}

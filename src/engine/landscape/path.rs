@@ -1,0 +1,187 @@
+//! Paths between adapters: straight in the factors or in the updates, along the great circle, or along a trained curve.
+
+use super::{Anchor, Look, TaskNames, Watch, clock, column, gram};
+use crate::engine::EngineError;
+use crate::engine::control::Control;
+use crate::engine::curve::{CurveSettings, train_curve};
+use crate::engine::explorer::{Explorer, Measured};
+use crate::engine::landscape_report::{BarrierLine, GainLine, PathPoint, PathReport};
+use crate::engine::prepare::Prepared;
+use crate::engine::run::Sink;
+use crate::landscape::barrier::{barrier, gain, mean_over_tasks};
+use crate::landscape::path::{Path, arc_lengths, grid, grid_between};
+use crate::model::{Adapter, AdapterVars};
+use crate::platform;
+use std::ops::Range;
+
+/// The form of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathShape {
+    /// Straight in the factors; through all anchors when there are more than two.
+    Line,
+    /// Straight in the updates `B A`: `(1 - t) B_a A_a + t B_b A_b`, which has twice the rank and is never multiplied out.
+    Product,
+    Slerp,
+    /// With trained bends.
+    Bezier,
+    PolyChain,
+}
+
+/// What is asked of a path.
+#[derive(Clone, Debug)]
+pub struct PathRequest {
+    pub shape: PathShape,
+    /// Points, ends included.
+    pub points: usize,
+    /// How far a straight line goes on beyond its ends, as a share of it.
+    pub beyond: f64,
+    /// For [`PathShape::Bezier`] and [`PathShape::PolyChain`].
+    pub curve: CurveSettings,
+}
+
+/// Measures a path through the anchors.
+///
+/// # Errors
+/// A form that does not go with so many anchors, or a device that fails. After a stop the report holds what was measured.
+pub async fn explore_path(
+    prepared: &Prepared,
+    anchors: &[Anchor],
+    request: &PathRequest,
+    look: &Look,
+    control: &Control,
+    emit: Sink<'_>,
+) -> Result<PathReport, EngineError> {
+    let (start, started_unix) = clock();
+    let two = <&[Anchor; 2]>::try_from(anchors).ok();
+    if request.points < 2 || anchors.len() < 2 {
+        return Err(EngineError::Setting("a path needs at least two adapters and two points".into()));
+    }
+    if two.is_none() && request.shape != PathShape::Line {
+        return Err(EngineError::Setting(format!(
+            "this form of a path joins two adapters, and {} were given: give two, or choose `line`, which goes through all",
+            anchors.len()
+        )));
+    }
+    let mut watch = Watch { control, emit, done: 0, total: 0 };
+    let mut warnings = Vec::new();
+    let mut names: Vec<String> = anchors.iter().map(|anchor| anchor.name.clone()).collect();
+    let mut controls: Vec<Adapter> = anchors.iter().map(|anchor| anchor.adapter.clone()).collect();
+    let path = match (request.shape, two) {
+        (PathShape::Slerp, Some(_)) => Path::slerp(&gram(&controls).await?)?,
+        (PathShape::Bezier | PathShape::PolyChain, Some([first, last])) => {
+            let points = request.curve.bends + 2;
+            let curve =
+                if request.shape == PathShape::Bezier { Path::bezier(points)? } else { Path::poly_chain(points)? };
+            watch.phase("bending", "training the curve", request.curve.steps);
+            let ends = [&first.adapter, &last.adapter];
+            let mut done = 0;
+            let mut tell = |step: usize, _: usize| {
+                done = step;
+                watch.advance(1)
+            };
+            controls = train_curve(prepared, ends, &|t| curve.coefficients(t), &request.curve, &mut tell).await?;
+            if done < request.curve.steps {
+                warnings.push(format!("the curve was stopped after {done} of {} steps", request.curve.steps));
+            }
+            for bend in 1..=request.curve.bends {
+                names.insert(bend, format!("bend {bend}"));
+            }
+            curve
+        }
+        (_, Some(_)) => Path::line(),
+        (_, None) => Path::chain_by_length(&gram(&controls).await?)?,
+    };
+    let ts = if path.extrapolates() && request.beyond > 0.0 {
+        // The ends themselves stay on the grid: chords and barriers start there.
+        let mut ts = grid_between(-request.beyond, 1.0 + request.beyond, request.points);
+        ts.extend([0.0, 1.0]);
+        ts.sort_by(f64::total_cmp);
+        ts.dedup();
+        ts
+    } else {
+        grid(request.points)
+    };
+    let coefficients: Vec<Vec<f64>> = ts.iter().map(|&t| path.coefficients(t)).collect();
+    let points = |range: Range<usize>| factors_at(request.shape, &controls, &coefficients[range]);
+    let explorer = Explorer::new(prepared, look.explorer)?;
+    watch.phase("measuring", path.name(), ts.len());
+    let mut tell = |_: usize, part: &[Measured]| watch.advance(part.len());
+    let measured = explorer.measure(ts.len(), &points, &mut tell).await?;
+    if measured.len() < ts.len() {
+        warnings.push(format!("stopped after {} of {} points", measured.len(), ts.len()));
+    }
+    let lengths = arc_lengths(&gram(&controls).await?, &coefficients)?;
+    let tasks = TaskNames::of(prepared);
+    let judged = judge(&ts[..measured.len()], &measured, &tasks.names)?;
+    let model = &prepared.model;
+    let points = measured.into_iter().zip(ts).zip(coefficients).zip(lengths);
+    Ok(PathReport {
+        title: look.title.clone(),
+        model: model.name.clone(),
+        device: model.device_name.clone(),
+        seed: look.seed,
+        kind: if request.shape == PathShape::Product { "product line".into() } else { path.name().into() },
+        ends: names,
+        marks: Vec::new(),
+        points: points
+            .map(|(((measured, t), coefficients), arc_length)| PathPoint {
+                t,
+                coefficients,
+                arc_length,
+                losses: measured.losses,
+                scores: measured.scores,
+            })
+            .collect(),
+        tasks: tasks.names,
+        metrics: tasks.metrics,
+        chance: tasks.chance,
+        barriers: judged.barriers,
+        gain: judged.gain,
+        examples_per_task: look.explorer.examples,
+        command: look.command.clone(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        started_unix,
+        secs: platform::now_secs() - start,
+        warnings,
+    })
+}
+
+/// The factors of some points, one block each. Of the product line a point is both adapters, each with its weight.
+fn factors_at(shape: PathShape, controls: &[Adapter], coefficients: &[Vec<f64>]) -> AdapterVars {
+    if let (PathShape::Product, [a, b]) = (shape, controls) {
+        let stacked = |adapter: &Adapter, index: usize| {
+            let weights: Vec<f64> = coefficients.iter().map(|point| point[index]).collect();
+            Adapter::stack(&vec![adapter; weights.len()]).weighted(&weights)
+        };
+        return stacked(a, 0).beside(&stacked(b, 1));
+    }
+    let points: Vec<Adapter> =
+        coefficients.iter().map(|coefficients| controls[0].combine(controls, coefficients)).collect();
+    Adapter::stack(&points.iter().collect::<Vec<_>>())
+}
+
+/// What the values along a path say.
+struct Judged {
+    barriers: Vec<BarrierLine>,
+    gain: Option<GainLine>,
+}
+
+fn judge(ts: &[f64], measured: &[Measured], tasks: &[String]) -> Result<Judged, EngineError> {
+    let losses: Vec<_> = (0..tasks.len()).map(|task| column(measured, task, |point| &point.losses)).collect();
+    let scores: Vec<_> = (0..tasks.len()).map(|task| column(measured, task, |point| &point.scores)).collect();
+    let line = |task: Option<&String>, values: &[Option<f64>]| -> Result<BarrierLine, EngineError> {
+        let barrier = barrier(ts, values)?;
+        Ok(BarrierLine {
+            task: task.cloned(),
+            entezari: barrier.entezari,
+            frankle: barrier.frankle,
+            holes: barrier.holes > 0,
+        })
+    };
+    let mut barriers = vec![line(None, &mean_over_tasks(&losses)?)?];
+    for (task, losses) in tasks.iter().zip(&losses) {
+        barriers.push(line(Some(task), losses)?);
+    }
+    let gain = gain(ts, &mean_over_tasks(&scores)?)?;
+    Ok(Judged { barriers, gain: gain.map(|gain| GainLine { gain: gain.gain, at_t: gain.at }) })
+}

@@ -1,0 +1,260 @@
+//! Paths and planes between trained adapters: their ends and anchors are the adapters' own values, several points in one pass
+//! are what each is alone, averaging updates is averaging models, a trained curve goes below the line, a stop keeps what there is.
+
+use super::stream::{config, method, prepare, without_dropout};
+use super::tiny_model::{Scratch, files_below};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thalweg::engine::config::ExperimentConfig;
+use thalweg::engine::curve::CurveSettings;
+use thalweg::engine::explorer::{Explorer, ExplorerSettings, Measured};
+use thalweg::engine::landscape::{
+    Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, explore_path, explore_plane, read_anchors,
+};
+use thalweg::engine::landscape_report::PathReport;
+use thalweg::engine::prepare::Prepared;
+use thalweg::engine::protocol::{Command, Event};
+use thalweg::engine::{Control, experiment};
+use thalweg::landscape::refactor::combine_updates;
+use thalweg::model::Adapter;
+use thalweg::platform::block_on;
+
+/// Three tasks learnt one after the other, with large steps so that the adapters lie apart.
+struct Scene {
+    scratch: Scratch,
+    run: PathBuf,
+    prepared: Arc<Prepared>,
+}
+
+fn training(name: &str) -> ExperimentConfig {
+    let mut config = config(method(name, &[]));
+    config.training.learning_rate = 0.03;
+    config.training.steps_per_task = 12;
+    config
+}
+
+impl Scene {
+    fn new(name: &str) -> Self {
+        let scratch = Scratch::new("landscape");
+        let config = training(name);
+        let (control, mut sink) = (Control::default(), |_| {});
+        let trained = experiment::run_experiment(&config, Some(scratch.path()), "a test", &control, &mut sink);
+        assert_eq!(block_on(trained).unwrap().unwrap().reports.len(), 1);
+        let run = scratch.join(&format!("{name}-seed5"));
+        Self { run, prepared: prepare(&config), scratch }
+    }
+
+    fn folders(&self, learner: &str) -> Vec<PathBuf> {
+        let adapters = self.run.join("adapters");
+        let mut found: Vec<PathBuf> = files_below(&adapters)
+            .iter()
+            .filter(|name| name.ends_with(&format!("{learner}/adapter_config.json")))
+            .map(|name| adapters.join(name).parent().unwrap().to_path_buf())
+            .collect();
+        found.sort();
+        assert_eq!(found.len(), 3);
+        found
+    }
+
+    fn anchors(&self, learner: &str) -> Vec<Anchor> {
+        let folders = self.folders(learner);
+        read_anchors(&folders.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &self.prepared).unwrap()
+    }
+
+    fn path(&self, anchors: &[Anchor], shape: PathShape, points: usize, points_at_once: usize) -> PathReport {
+        let request = request(shape, points);
+        let (look, control) = (look(points_at_once), Control::default());
+        let mut sink = |_| {};
+        let report = explore_path(&self.prepared, anchors, &request, &look, &control, &mut sink);
+        block_on(report).unwrap().unwrap()
+    }
+
+    /// One adapter alone.
+    fn values(&self, adapter: &Adapter) -> Measured {
+        let explorer = Explorer::new(&self.prepared, look(1).explorer).unwrap();
+        let (points, mut tell) = (|_| adapter.vars(false), |_: usize, _: &[Measured]| true);
+        let measured = explorer.measure(1, &points, &mut tell);
+        block_on(measured).unwrap().unwrap().remove(0)
+    }
+}
+
+fn look(points_at_once: usize) -> Look {
+    Look {
+        title: "a test".into(),
+        seed: 1,
+        explorer: ExplorerSettings { examples: 6, points_at_once, scores: true },
+        command: "thalweg path".into(),
+    }
+}
+
+fn request(shape: PathShape, points: usize) -> PathRequest {
+    let curve = CurveSettings { bends: 1, steps: 40, batch_size: 8, learning_rate: 0.03, seed: 3, pad_multiple: 8 };
+    PathRequest { shape, points, beyond: 0.0, curve }
+}
+
+fn mean(values: &[Option<f64>]) -> f64 {
+    values.iter().map(|value| value.unwrap()).sum::<f64>() / values.len() as f64
+}
+
+fn near(a: &[Option<f64>], b: &[Option<f64>], tolerance: f64, what: &str) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    for (a, b) in a.iter().zip(b) {
+        assert!((a.unwrap() - b.unwrap()).abs() <= tolerance, "{what}: {a:?} is not {b:?}");
+    }
+}
+
+/// Check 6 of the spec, and the batched pass against single ones.
+#[test]
+fn ends_are_the_adapters_and_points_together_are_points_alone() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let pair = &anchors[..2];
+    for shape in [PathShape::Line, PathShape::Slerp, PathShape::Bezier, PathShape::PolyChain, PathShape::Product] {
+        let together = scene.path(pair, shape, 5, 5);
+        assert_eq!(together.points.len(), 5);
+        for (point, anchor) in [(&together.points[0], &anchors[0]), (&together.points[4], &anchors[1])] {
+            let alone = scene.values(&anchor.adapter);
+            near(&point.losses, &alone.losses, 2e-6, &format!("{shape:?}"));
+            near(&point.scores, &alone.scores, 1e-9, &format!("{shape:?}"));
+        }
+        let one_by_one = scene.path(pair, shape, 5, 1);
+        for (a, b) in together.points.iter().zip(&one_by_one.points) {
+            near(&a.losses, &b.losses, 2e-6, &format!("{shape:?} at {}", a.t));
+        }
+        // tasks and their mean
+        assert_eq!(together.barriers.len(), 4);
+        assert!(together.points.windows(2).all(|pair| pair[0].arc_length < pair[1].arc_length));
+    }
+    // The same adapter twice has no barrier, and a chain goes through all of them.
+    let same = [anchors[0].clone(), anchors[0].clone()];
+    let flat = scene.path(&same, PathShape::Line, 4, 0);
+    assert!(flat.barriers.iter().all(|line| line.entezari.unwrap().abs() < 2e-6), "{:?}", flat.barriers);
+    let chain = scene.path(&anchors, PathShape::Line, 9, 0);
+    assert_eq!((chain.kind.as_str(), chain.ends.len()), ("chain", 3));
+    near(&chain.points[8].losses, &scene.values(&anchors[2].adapter).losses, 2e-6, "the last of the chain");
+}
+
+/// Half of the way along the product line stands the average of the two merged models.
+#[test]
+fn averaging_updates_is_averaging_models() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let line = scene.path(&anchors[..2], PathShape::Product, 3, 3);
+    let rank = anchors[0].plain.config.rank;
+    let average = combine_updates(&[(0.5, &anchors[0].plain), (0.5, &anchors[1].plain)], 2 * rank).unwrap();
+    let llama = &scene.prepared.model.llama;
+    let average = Adapter::from_plain(&average.adapter, &llama.config, llama.device()).unwrap();
+    near(&line.points[1].losses, &scene.values(&average).losses, 1e-4, "the average model");
+    let factors = scene.path(&anchors[..2], PathShape::Line, 3, 3);
+    let apart = (mean(&line.points[1].losses) - mean(&factors.points[1].losses)).abs();
+    assert!(apart > 1e-4, "averaging factors is something else: {apart}");
+}
+
+/// Between independent minima the trained bend finds lower losses than the straight line; the ends stay.
+#[test]
+fn a_trained_curve_lies_lower_than_the_line() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let pair = [anchors[0].clone(), anchors[2].clone()];
+    let middle =
+        |report: &PathReport| mean(&report.points[2..5].iter().map(|p| Some(mean(&p.losses))).collect::<Vec<_>>());
+    let line = scene.path(&pair, PathShape::Line, 7, 0);
+    for shape in [PathShape::Bezier, PathShape::PolyChain] {
+        let curve = scene.path(&pair, shape, 7, 0);
+        eprintln!("{shape:?}: {} on the curve, {} on the line", middle(&curve), middle(&line));
+        assert!(middle(&curve) < middle(&line), "{shape:?}");
+        assert_eq!(curve.ends[1], "bend 1");
+        assert!(curve.points[6].arc_length > line.points[6].arc_length, "a detour is longer");
+    }
+}
+
+#[test]
+fn a_plane_shows_its_anchors_where_they_are() {
+    let _alone = without_dropout();
+    let scene = Scene::new("i_lora");
+    let slow = scene.anchors("long_term");
+    let track = Track { name: "slow".into(), folders: scene.folders("long_term") };
+    for (shape, laying, tracks) in [
+        (PlaneShape::Through, 3, vec![track.clone()]),
+        (PlaneShape::Principal, 3, vec![]),
+        (PlaneShape::Random, 1, vec![]),
+    ] {
+        let request = PlaneRequest { shape, points: 3, tracks };
+        let control = Control::default();
+        let look = look(0);
+        let mut sink = |_| {};
+        let plane = explore_plane(&scene.prepared, (&slow, laying), &request, &look, &control, &mut sink);
+        let plane = block_on(plane).unwrap().unwrap();
+        assert_eq!((plane.losses.len(), plane.per_task_losses.len(), plane.anchors.len()), (9, 3, 3), "{shape:?}");
+        assert!(plane.losses.iter().all(Option::is_some), "{shape:?}");
+        if shape == PlaneShape::Random {
+            // The centre of the grid is the adapter.
+            near(&plane.losses[4..5], &[Some(mean(&scene.values(&slow[0].adapter).losses))], 1e-5, "centre");
+            assert!(plane.anchors[0].residual < 1e-4 && plane.anchors[1].residual > 1e-3);
+        } else {
+            // Three points lie on their plane, and so does a track through them.
+            assert!(plane.anchors.iter().all(|mark| mark.residual < 1e-3), "{shape:?}: {:?}", plane.anchors);
+            for track in &plane.tracks {
+                for (mark, anchor) in track.points.iter().zip(&plane.anchors) {
+                    assert!((mark.x - anchor.x).abs() < 1e-4 && (mark.y - anchor.y).abs() < 1e-4);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_keeps_what_was_measured() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let control = Control::default();
+    let to = control.clone();
+    let mut stop = |event: Event| {
+        if matches!(event, Event::EvaluationProgressed { done: 2, .. }) {
+            to.send(Command::Stop);
+        }
+    };
+    let look = look(1);
+    let request = request(PathShape::Line, 9);
+    let report = explore_path(&scene.prepared, &anchors[..2], &request, &look, &control, &mut stop);
+    let report = block_on(report).unwrap().unwrap();
+    assert_eq!(report.points.len(), 2);
+    assert!(report.warnings[0].contains("2 of 9 points"), "{:?}", report.warnings);
+    let whole = scene.path(&anchors[..2], PathShape::Line, 9, 1);
+    near(&report.points[1].losses, &whole.points[1].losses, 0.0, "kept as it was");
+}
+
+#[test]
+fn what_makes_no_path_or_plane_is_refused() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let said = |anchors: &[Anchor], shape: PathShape| {
+        let (request, look, control) = (request(shape, 3), look(0), Control::default());
+        let mut sink = |_| {};
+        let path = explore_path(&scene.prepared, anchors, &request, &look, &control, &mut sink);
+        block_on(path).unwrap().unwrap_err().to_string()
+    };
+    assert!(said(&anchors[..1], PathShape::Line).contains("at least two adapters"));
+    assert!(said(&anchors, PathShape::Bezier).contains("joins two adapters, and 3 were given"));
+    let plane = |anchors: &[Anchor], shape: PlaneShape| {
+        let request = PlaneRequest { shape, points: 2, tracks: Vec::new() };
+        let (look, control) = (look(0), Control::default());
+        let laid = (anchors, anchors.len());
+        let mut sink = |_| {};
+        let plane = explore_plane(&scene.prepared, laid, &request, &look, &control, &mut sink);
+        block_on(plane).unwrap().unwrap_err().to_string()
+    };
+    assert!(plane(&anchors[..2], PlaneShape::Through).contains("give three"));
+    let mut collinear = anchors.clone();
+    collinear[1].adapter = anchors[0].adapter.lerp(&anchors[2].adapter, 0.5);
+    let message = plane(&collinear, PlaneShape::Through);
+    assert!(message.contains("line"), "{message}");
+    let missing = scene.scratch.join("nowhere");
+    let message = read_anchors(&[Path::new(&missing)], &scene.prepared).unwrap_err().to_string();
+    assert!(message.contains("nowhere"), "{message}");
+}
