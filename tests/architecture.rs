@@ -22,9 +22,12 @@ const SCREEN_CRATES: &[&str] = &["egui", "eframe", "egui_wgpu"];
 const WITHOUT_TENSORS: &[&str] = &[
     "src/data/",
     "src/io/",
+    "src/landscape/",
     "src/continual/metrics",
     "src/continual/replay",
     "src/engine/protocol",
+    "src/engine/race/",
+    "src/engine/landscape_report",
     "src/engine/report",
     "src/cli/",
     "src/ui/",

@@ -91,7 +91,9 @@ pub(super) fn plane(args: &PlaneArgs, session: &Session) -> anyhow::Result<Endin
     let report = platform::block_on(explored)??;
     progress.close();
     for mark in &report.anchors {
-        say(&format!("{}: ({:.3}, {:.3}), {:.3} from the plane", mark.name, mark.x, mark.y, mark.residual))?;
+        // what rounds to zero shall not be told as -0.000
+        let [x, y, beside] = [mark.x, mark.y, mark.residual].map(|value| (value * 1e3).round() / 1e3 + 0.0);
+        say(&format!("{}: ({x:.3}, {y:.3}), {beside:.3} from the plane", mark.name))?;
     }
     say(&format!("{} points in {:.1} s", report.losses.iter().flatten().count(), report.secs))?;
     write(&args.look.output, "plane", &render_plane(&report), &report, &[("plane.csv".into(), plane_csv(&report))])?;

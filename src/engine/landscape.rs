@@ -60,20 +60,24 @@ pub fn read_anchors(folders: &[&Path], prepared: &Prepared) -> Result<Vec<Anchor
     }
     let plain = common_layout(&read.iter().collect::<Vec<_>>())?;
     let first = plain.first().map(|first| Adapter::from_plain(first, &llama.config, llama.device())).transpose()?;
+    let short: Vec<String> = folders.iter().map(|folder| name(folder, 2)).collect();
+    let twice = short.iter().enumerate().any(|(index, name)| short[..index].contains(name));
+    let names = if twice { folders.iter().map(|folder| name(folder, 4)).collect() } else { short };
     let mut anchors = Vec::with_capacity(plain.len());
-    for (folder, plain) in folders.iter().zip(plain) {
+    for (name, plain) in names.into_iter().zip(plain) {
         let own = Adapter::from_plain(&plain, &llama.config, llama.device())?;
         // One layout for all, so that their flat vectors can be added.
         let adapter = first.as_ref().map_or_else(|| own.clone(), |first| first.with_flat(own.flat()));
-        anchors.push(Anchor { name: short_name(folder), adapter, plain });
+        anchors.push(Anchor { name, adapter, plain });
     }
     Ok(anchors)
 }
 
-/// `01-stance, long_term` of `RUN/adapters/01-stance/long_term`: the last two parts of a path.
-fn short_name(folder: &Path) -> String {
-    let parts: Vec<String> =
-        folder.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+/// The last `parts` parts of a path: `01-stance, long_term` of `RUN/adapters/01-stance/long_term`, and the run as well where
+/// that would not tell two adapters apart.
+fn name(folder: &Path, parts: usize) -> String {
+    let parts = folder.components().rev().take(parts).map(|part| part.as_os_str().to_string_lossy().into_owned());
+    let parts: Vec<String> = parts.filter(|part| part != "adapters").collect();
     parts.into_iter().rev().collect::<Vec<_>>().join(", ")
 }
 

@@ -168,3 +168,39 @@ fn lists_are_complete() {
         assert!(tasks.contains(name), "{name}");
     }
 }
+
+#[test]
+fn paths_and_planes_between_the_adapters_of_a_run() {
+    let scratch = Scratch::new("between");
+    succeeds(scratch.path(), &small_run("runs", "i_lora", "4", &[]));
+    let adapter = |task: &str, learner: &str| format!("runs/i_lora-seed3/adapters/{task}/{learner}");
+    let (a, b, c) =
+        (adapter("01-stance", "long_term"), adapter("02-finance", "long_term"), adapter("02-finance", "working"));
+    // Model, tasks and seed are those of the run.
+    let words = ["path", &a, &b, "--kind", "line,bezier,product", "--points", "4", "--steps", "3", "--output", "out"];
+    let call = succeeds(scratch.path(), &words);
+    for told in ["line", "bezier", "product line", "mean over tasks", "stance", "finance", "page: out/path.html"] {
+        assert!(call.stdout.contains(told), "{told} is not in\n{}", call.stdout);
+    }
+    let files = ["bezier.csv", "line.csv", "path.html", "path.json", "product-line.csv"];
+    assert_eq!(files_below(&scratch.join("out")), files);
+    assert_eq!(text_of(scratch.path(), "out/line.csv").lines().count(), 1 + 4);
+    let (points, track) = (["--points", "3", "--output", "out"], ["--track", "runs/i_lora-seed3"]);
+    let words = [["plane", &a, &b, &c].as_slice(), &points, &track].concat();
+    let call = succeeds(scratch.path(), &words);
+    assert!(call.stdout.contains("9 points in") && call.stdout.contains("page: out/plane.html"), "{}", call.stdout);
+    assert_eq!(text_of(scratch.path(), "out/plane.csv").lines().count(), 1 + 9);
+
+    let refused = |words: &[&str], expected: &str| {
+        let call = thalweg(scratch.path(), words);
+        assert!(call.code != Some(0) && call.stderr.contains(expected), "{words:?}: {:?}\n{}", call.code, call.stderr);
+        assert!(!call.stderr.contains("panicked"), "{}", call.stderr);
+    };
+    refused(&["path", &a], "2 values required");
+    refused(&["path", &a, "nowhere"], "nowhere");
+    refused(&["path", &a, &b, &c, "--kind", "bezier"], "joins two adapters");
+    refused(&["path", &a, &b, "--points", "1"], "two points");
+    refused(&["plane", &a, &b], "give three");
+    refused(&["plane", &a, &b, &a], "three different adapters");
+    refused(&["plane", &a, &b, &c, "--track", "nowhere"], "give the folder of a run");
+}

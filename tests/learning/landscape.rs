@@ -254,6 +254,13 @@ fn what_makes_no_path_or_plane_is_refused() {
     collinear[1].adapter = anchors[0].adapter.lerp(&anchors[2].adapter, 0.5);
     let message = plane(&collinear, PlaneShape::Through);
     assert!(message.contains("line"), "{message}");
+    // Two adapters of one name are told apart by their runs.
+    let folder = scene.folders("model")[0].clone();
+    let names: Vec<String> = [&folder, &folder]
+        .map(|folder| read_anchors(&[folder, folder], &scene.prepared).unwrap()[0].name.clone())
+        .to_vec();
+    assert_eq!(names[0], "seq-seed5, 01-stance, model");
+    assert_eq!(anchors[0].name, "01-stance, model");
     let missing = scene.scratch.join("nowhere");
     let message = read_anchors(&[Path::new(&missing)], &scene.prepared).unwrap_err().to_string();
     assert!(message.contains("nowhere"), "{message}");
