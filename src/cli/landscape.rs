@@ -32,7 +32,7 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
     let prepared = load(&args.look, &args.adapters, &mut progress)?;
     let anchors = anchors(&args.adapters, &prepared)?;
     let look = look(&args.look, "Between adapters", session);
-    let mut reports = Vec::with_capacity(args.kind.len());
+    let (mut reports, mut failed) = (Vec::with_capacity(args.kind.len()), None);
     for kind in &args.kind {
         let request = PathRequest {
             shape: match kind {
@@ -55,16 +55,26 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
         };
         let mut show = |event| progress.show(event);
         let explored = explore_path(&prepared, &anchors, &request, &look, &control, &mut show);
-        reports.push(platform::block_on(explored)??);
-        if control.is_stopped() {
+        match platform::block_on(explored)? {
+            Ok(report) => reports.push(report),
+            Err(error) => failed = Some(error),
+        }
+        if control.is_stopped() || failed.is_some() {
             break;
         }
     }
     progress.close();
+    if let (true, Some(error)) = (reports.is_empty(), &failed) {
+        return Err(anyhow::anyhow!("{error}"));
+    }
     say(&barriers(&reports))?;
     let csv: Vec<(String, String)> =
         reports.iter().map(|report| (format!("{}.csv", report.kind.replace(' ', "-")), path_csv(report))).collect();
     write(&args.look.output, "path", &render_path(&reports), &reports, &csv)?;
+    // What was finished is written; then the failure is told.
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
     Ok(if control.is_stopped() { Ending::Stopped } else { Ending::Done })
 }
 

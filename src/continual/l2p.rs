@@ -2,7 +2,7 @@
 //! Learning", arXiv 2112.08654), with the base model frozen and no adapter.
 //!
 //! ```text
-//! query  = mean of the input's token embeddings          key of a prompt = mean of its vectors
+//! query  = mean of the token embeddings before the answer   key of a prompt = mean of its vectors
 //! prefix = the top_k prompts by cosine similarity, the nearest first
 //! loss   = CE([prefix, input]) - pull * mean cosine similarity of the queries and their keys
 //! ```

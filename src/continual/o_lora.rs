@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 struct OLora {
     adapter: Adapter,
     frozen: Vec<Adapter>,
+    /// A task is being learnt, so that its adapter counts.
+    learning: bool,
     /// The frozen adapters' factors beside one another, as the model takes them.
     frozen_vars: Option<AdapterVars>,
     /// For each module the frozen `A_k` of all tasks below one another, `[tasks * r, in]`.
@@ -69,6 +71,7 @@ impl Method for OLora {
 
     fn begin_task(&mut self, mut start: TaskStart<'_>) -> Result<(), MethodError> {
         self.adapter = start.own_adapter(&self.adapter);
+        self.learning = true;
         Ok(())
     }
 
@@ -104,18 +107,21 @@ impl Method for OLora {
         let mut frozen = std::mem::take(&mut self.frozen);
         frozen.push(self.adapter.clone());
         self.freeze(frozen);
-        // Frozen now; until the next task begins nothing stands beside it.
-        self.adapter = self.adapter.with_flat(self.adapter.flat().zeros_like());
+        self.learning = false;
     }
 
     fn learners(&self, _task: usize) -> Vec<Learner> {
-        let adapters = self.frozen.iter().chain([&self.adapter]).cloned().collect();
+        let own = self.learning.then_some(&self.adapter);
+        let adapters = self.frozen.iter().chain(own).cloned().collect();
         vec![Learner::model(Learnt::Adapters(adapters))]
     }
 
     fn state(&self) -> BTreeMap<String, Tensor<1>> {
         let mut state = put_list("frozen", self.frozen.iter().map(Adapter::flat));
         state.insert("overlap".into(), self.overlap.clone());
+        if self.learning {
+            state.insert("learning".into(), self.overlap.ones_like());
+        }
         state
     }
 
@@ -123,6 +129,7 @@ impl Method for OLora {
         let flats = take_list(state, "frozen", &self.adapter.flat())?;
         self.freeze(flats.into_iter().map(|flat| self.adapter.with_flat(flat)).collect());
         self.overlap = take(state, "overlap", &self.overlap)?;
+        self.learning = state.contains_key("learning");
         Ok(())
     }
 
@@ -171,6 +178,7 @@ pub fn entry() -> MethodEntry {
             Ok(Box::new(OLora {
                 adapter: setup.adapter,
                 frozen: Vec::new(),
+                learning: false,
                 frozen_vars: None,
                 frozen_a: Vec::new(),
                 orthogonality,

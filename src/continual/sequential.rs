@@ -37,7 +37,7 @@ pub const REPLAY_KNOBS: [Knob; 4] = [
         name: "insert",
         kind: KnobKind::Choice(&["after_step", "before_forward"]),
         default: "after_step",
-        about: "When a batch enters the buffer; before_forward (the released code) lets a step replay its own batch.",
+        about: "When a batch enters the buffer; before_forward (the released code), with replay_current, lets a step replay its own batch.",
     },
 ];
 

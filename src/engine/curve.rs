@@ -10,6 +10,7 @@
 
 use super::EngineError;
 use super::config::TrainingConfig;
+use super::evaluator::read;
 use super::optimiser::AdamW;
 use super::prepare::Prepared;
 use crate::continual::cross_entropy_gradient;
@@ -47,7 +48,7 @@ pub fn learning_rate_share(step: usize, steps: usize) -> f64 {
 /// `tell(step, steps)` is called after each step and says whether to go on; after a stop the curve is what it is by then.
 ///
 /// # Errors
-/// Tasks without training examples.
+/// Tasks without training examples, bends that grow beyond all bounds, or a device that fails.
 pub async fn train_curve(
     prepared: &Prepared,
     ends: [&Adapter; 2],
@@ -89,6 +90,13 @@ pub async fn train_curve(
         if !tell(step + 1, settings.steps) {
             break;
         }
+    }
+    let values = read(flat.clone()).await?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(EngineError::Run(format!(
+            "the curve's bends are not numbers any more after training: lower its learning rate (now {})",
+            settings.learning_rate
+        )));
     }
     Ok(controls(&flat))
 }

@@ -34,7 +34,7 @@ pub async fn load(config: &ExperimentConfig, emit: Sink<'_>) -> Result<Arc<Prepa
     emit(Event::PhaseStarted { phase: "loading".into(), detail: config.model.clone() });
     let mut folder = open_model(&config.model)?;
     // Refused here, before any folder is made.
-    AdapterLayout::new(&folder.config, &config.lora)?;
+    AdapterLayout::to_train(&folder.config, &config.lora)?;
     let longest_answer = 128;
     // All methods of an experiment cut their examples alike, so the room is that of the longest prompt among them.
     let prompt_length = config.prompt_length()?;

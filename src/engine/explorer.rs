@@ -8,7 +8,7 @@ use super::evaluator::{outcomes_of_each, read};
 use super::prepare::Prepared;
 use crate::data::batch::Batch;
 use crate::data::prompt::{Encoded, encode_example};
-use crate::model::{AdapterVars, Overlay, Pass};
+use crate::model::{AdapterVars, Overlay};
 use crate::platform;
 use std::ops::Range;
 
@@ -42,8 +42,8 @@ pub struct Measured {
 pub struct Explorer<'a> {
     prepared: &'a Prepared,
     settings: ExplorerSettings,
-    /// A batch of evaluation examples for each task.
-    batches: Vec<Batch>,
+    /// The evaluation examples of each task, in batches of at most [`TOKENS_AT_ONCE`] (or one example).
+    batches: Vec<Vec<Batch>>,
 }
 
 impl<'a> Explorer<'a> {
@@ -66,8 +66,14 @@ impl<'a> Explorer<'a> {
                 .iter()
                 .map(|example| encode_example(tokenizer, example, &prepared.format))
                 .collect::<Result<Vec<Encoded>, _>>()?;
-            let rows: Vec<&Encoded> = encoded.iter().collect();
-            batches.push(Batch::from_encoded(&rows, tokenizer.pad_id().unwrap_or(0), 1)?);
+            let longest = encoded.iter().map(|row| row.tokens.len()).max().unwrap_or(1);
+            let together = (TOKENS_AT_ONCE / longest.max(1)).max(1);
+            let mut parts = Vec::new();
+            for rows in encoded.chunks(together) {
+                let rows: Vec<&Encoded> = rows.iter().collect();
+                parts.push(Batch::from_encoded(&rows, tokenizer.pad_id().unwrap_or(0), 1)?);
+            }
+            batches.push(parts);
         }
         Ok(Self { prepared, settings, batches })
     }
@@ -78,7 +84,7 @@ impl<'a> Explorer<'a> {
         if self.settings.points_at_once > 0 {
             return self.settings.points_at_once.min(POINTS_AT_ONCE);
         }
-        let longest = self.batches.iter().map(|batch| batch.tokens.len()).max().unwrap_or(1);
+        let longest = self.batches.iter().flatten().map(|batch| batch.tokens.len()).max().unwrap_or(1);
         (TOKENS_AT_ONCE / longest.max(1)).clamp(1, POINTS_AT_ONCE)
     }
 
@@ -116,14 +122,21 @@ impl<'a> Explorer<'a> {
         let mut measured =
             vec![Measured { losses: Vec::with_capacity(tasks), scores: Vec::with_capacity(tasks) }; count];
         let llama = &self.prepared.model.llama;
-        for (index, batch) in self.batches.iter().enumerate() {
-            let batch = batch.repeat(count)?;
-            let hidden = llama.forward(&batch, Pass { ..overlay.pass() }).last;
-            let nll = read(llama.nll(hidden, &batch.target_positions, &batch.target_ids)).await?;
-            let targets = nll.len() / count;
-            for (point, nll) in measured.iter_mut().zip(nll.chunks_exact(targets.max(1))) {
+        for (index, parts) in self.batches.iter().enumerate() {
+            let (mut sums, mut targets) = (vec![0.0_f64; count], 0);
+            for batch in parts {
+                let batch = batch.repeat(count)?;
+                let hidden = llama.forward(&batch, overlay.pass()).last;
+                let nll = read(llama.nll(hidden, &batch.target_positions, &batch.target_ids)).await?;
+                let block = nll.len() / count;
+                for (sum, nll) in sums.iter_mut().zip(nll.chunks_exact(block.max(1))) {
+                    *sum += nll.iter().map(|value| f64::from(*value)).sum::<f64>();
+                }
+                targets += block;
+            }
+            for (point, sum) in measured.iter_mut().zip(sums) {
                 #[allow(clippy::cast_precision_loss)] // counts of tokens
-                let mean = nll.iter().map(|value| f64::from(*value)).sum::<f64>() / targets as f64;
+                let mean = sum / targets as f64;
                 point.losses.push(mean.is_finite().then_some(mean));
             }
             if !self.settings.scores {
@@ -134,13 +147,18 @@ impl<'a> Explorer<'a> {
             }
             let task = &self.prepared.tasks[index].task;
             let examples = &task.eval[..task.eval.len().min(self.settings.examples)];
-            let outcomes = outcomes_of_each(self.prepared, task, examples, &overlay).await?;
-            for (point, outcomes) in measured.iter_mut().zip(outcomes) {
-                #[allow(clippy::cast_precision_loss)] // counts of examples
-                let mean = outcomes.iter().map(|outcome| outcome.score).sum::<f64>() / outcomes.len() as f64;
+            let mut sums = vec![0.0_f64; count];
+            for examples in examples.chunks(parts.first().map_or(1, |part| part.batch)) {
+                let outcomes = outcomes_of_each(self.prepared, task, examples, &overlay).await?;
+                for (sum, outcomes) in sums.iter_mut().zip(outcomes) {
+                    *sum += outcomes.iter().map(|outcome| outcome.score).sum::<f64>();
+                }
+            }
+            for (point, sum) in measured.iter_mut().zip(sums) {
                 // Scores of a broken model are chance and tell nothing.
                 let hole = point.losses.last().is_none_or(Option::is_none);
-                point.scores.push((!hole).then_some(mean));
+                #[allow(clippy::cast_precision_loss)] // counts of examples
+                point.scores.push((!hole).then_some(sum / examples.len() as f64));
             }
         }
         Ok(measured)

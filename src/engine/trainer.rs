@@ -31,7 +31,7 @@ pub struct Position {
     pub task_step: usize,
     /// Optimiser steps made over all tasks.
     pub step: u64,
-    /// Tokens that went through the model.
+    /// Tokens drawn for training, replayed ones and pads included; each counts once, however many passes a method makes.
     pub tokens: u64,
 }
 
@@ -86,7 +86,7 @@ impl Trainer {
         let method = config.methods.first().ok_or_else(|| EngineError::Setting("a run needs a method".into()))?;
         let (entry, knobs) = method.resolve()?;
         let llama = &prepared.model.llama;
-        let layout = Arc::new(AdapterLayout::new(&llama.config, &config.lora)?);
+        let layout = Arc::new(AdapterLayout::to_train(&llama.config, &config.lora)?);
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         let adapter = Adapter::init(&layout, &mut rng, llama.device());
         let method = (entry.make)(Setup { adapter, model: llama, knobs: &knobs, rng: &mut rng })?;
@@ -123,8 +123,9 @@ impl Trainer {
             if training.steps_per_task > 0 {
                 return training.steps_per_task;
             }
-            let batches = examples as f64 / (training.batch_size * training.gradient_accumulation) as f64;
-            (batches * training.epochs).ceil().max(1.0) as usize
+            // Whole batches, the last of an epoch may be smaller: as many as `Feed` takes.
+            let batches = examples.div_ceil(training.batch_size) as f64;
+            (batches * training.epochs / training.gradient_accumulation as f64).ceil().max(1.0) as usize
         };
         if self.method.joint() {
             prepared.tasks.iter().map(|task| of_task(task.train.len())).sum()

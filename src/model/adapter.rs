@@ -86,12 +86,6 @@ impl AdapterLayout {
         if config.rank == 0 {
             return refuse("`r` is 0: choose a rank of at least 1");
         }
-        if config.rank > model.hidden_size {
-            return refuse(&format!(
-                "`r` is {}, more than the model's width of {}, where an update has full rank already: choose a smaller rank",
-                config.rank, model.hidden_size
-            ));
-        }
         if config.target_modules.is_empty() {
             return refuse(
                 "`target_modules` is empty: name at least one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
@@ -130,6 +124,22 @@ impl AdapterLayout {
             }
         }
         Ok(Self { config: config.clone(), slots, layers: model.num_hidden_layers, length, parameters })
+    }
+
+    /// As [`Self::new`], for an adapter that is to be trained: a rank above the model's width is refused as well. (Adapters that
+    /// were added up, as O-LoRA's, may have one.)
+    ///
+    /// # Errors
+    /// As [`Self::new`], and a rank above the model's width.
+    pub fn to_train(model: &ModelConfig, config: &LoraConfig) -> Result<Self, ModelError> {
+        let refuse = |what: &str| Err(ModelError::Adapter { where_: "settings".into(), what: what.into() });
+        if config.rank > model.hidden_size {
+            return refuse(&format!(
+                "`r` is {}, more than the model's width of {}, where an update has full rank already: choose a smaller rank",
+                config.rank, model.hidden_size
+            ));
+        }
+        Self::new(model, config)
     }
 
     /// The settings the layout was made for.

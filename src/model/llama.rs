@@ -223,7 +223,7 @@ impl Llama {
         let x = self.embed(&batch.tokens);
         let Some(prompt) = pass.prompt else { return self.forward_embedded(x, batch.batch, batch.seq, pass) };
         let (length, d) = (prompt.length(), self.config.hidden_size);
-        let (x, choice) = prompt.prepend(x, &batch.lengths, batch.seq);
+        let (x, choice) = prompt.prepend(x, &asking(batch), batch.seq);
         let whole = self.forward_embedded(x, batch.batch, length + batch.seq, pass);
         // Behind the blocks the vectors have done their work: what comes back has the batch's own shape.
         let tokens_only = |hidden: Tensor<2>| {
@@ -294,12 +294,26 @@ impl Llama {
     }
 }
 
+/// How many tokens of each row stand before its answer: what a pool of prompts is asked with, in training as at test, where the
+/// answer is not there yet.
+fn asking(batch: &Batch) -> Vec<usize> {
+    let mut asking = batch.lengths.clone();
+    for (&position, &row) in batch.target_positions.iter().zip(&batch.target_rows) {
+        let first_of_answer = position as usize % batch.seq + 1;
+        if let Some(asking) = asking.get_mut(row as usize) {
+            *asking = (*asking).min(first_of_answer);
+        }
+    }
+    asking
+}
+
 /// A linear layer with the adapter of its group, if it has one.
 pub(super) fn apply(linear: &Linear, x: Tensor<2>, layer: usize, group: Group, pass: Pass<'_>) -> Tensor<2> {
     let y = match pass.adapter.and_then(|adapter| adapter.group(layer, group).map(|vars| (adapter, vars))) {
         None => x.matmul(linear.weight.clone()),
         Some((adapter, vars)) if pass.dropout && adapter.dropout() > 0.0 => {
-            // Dropout falls on the LoRA input only, so the two products no longer share their input.
+            // Dropout falls on the LoRA input only, so the two products no longer share their input. The projections of a group
+            // share one mask, where PEFT draws one for each.
             let keep = 1.0 - adapter.dropout();
             let mask = x.random_like(Distribution::Bernoulli(keep)).without_autodiff().div_scalar(keep);
             let ([n, d], blocks) = (x.dims(), adapter.adapters());

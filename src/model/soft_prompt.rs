@@ -65,7 +65,8 @@ impl SoftPrompt {
         }
     }
 
-    /// Puts the vectors before the rows of `x [batch * seq, hidden_size]`, whose first `lengths[row]` places are tokens.
+    /// Puts the vectors before the rows of `x [batch * seq, hidden_size]`. A pool is asked with the first `lengths[row]` places of
+    /// each row: its prompt, without the answer.
     /// Result `[batch * (length + seq), hidden_size]`.
     #[must_use]
     pub fn prepend(&self, x: Tensor<2>, lengths: &[usize], seq: usize) -> (Tensor<2>, Option<Choice>) {

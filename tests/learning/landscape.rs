@@ -132,7 +132,16 @@ fn ends_are_the_adapters_and_points_together_are_points_alone() {
     assert!(flat.barriers.iter().all(|line| line.entezari.unwrap().abs() < 2e-6), "{:?}", flat.barriers);
     let chain = scene.path(&anchors, PathShape::Line, 9, 0);
     assert_eq!((chain.kind.as_str(), chain.ends.len()), ("chain", 3));
-    near(&chain.points[8].losses, &scene.values(&anchors[2].adapter).losses, 2e-6, "the last of the chain");
+    // Nine even places, and the inner adapter wherever it stands.
+    let inner = chain.marks[1].t;
+    let at_inner = chain.points.iter().find(|point| point.t == inner).unwrap();
+    near(&at_inner.losses, &scene.values(&anchors[1].adapter).losses, 2e-6, "the middle of the chain");
+    near(
+        &chain.points.last().unwrap().losses,
+        &scene.values(&anchors[2].adapter).losses,
+        2e-6,
+        "the last of the chain",
+    );
 }
 
 /// Half of the way along the product line stands the average of the two merged models.

@@ -182,3 +182,29 @@ fn adapters_beside_one_another_are_their_sum() {
     close("beside", &beside, &hidden(&joined.vars(false)), 2e-5);
     assert!(largest(&beside, &hidden(&second.vars(false))) > 1e-3, "the frozen one acts");
 }
+
+/// The choice from a pool does not look at the answer: another answer behind the same prompt takes the same prompts.
+#[test]
+fn a_pool_is_asked_without_the_answer() {
+    let fixture = Fixture::open("tiny-llama3");
+    let model = fixture.load(&cpu());
+    let d = fixture.config.hidden_size;
+    let pool = SoftPrompt::Pool { prompts: random(2, [6, 2, d], model.device()), top_k: 2 };
+    let prompt = prompts(&fixture)[2].clone();
+    let chosen = |answer: &[u32], answer_start: usize| {
+        let mut batch = text_batch(&[[prompt.as_slice(), answer].concat()], prompt.len() + answer.len());
+        let targets = batch.target_positions.iter().filter(|&&position| position as usize + 1 >= answer_start).count();
+        let first = batch.target_positions.len() - targets;
+        batch.target_positions.drain(..first);
+        batch.target_ids.drain(..first);
+        batch.target_rows.drain(..first);
+        let hidden = model.forward(&batch, Pass { prompt: Some(&pool), ..Pass::default() });
+        let choice = hidden.choice.unwrap();
+        (values(choice.counts), values(choice.similarity)[0])
+    };
+    let (a, b): (Vec<u32>, Vec<u32>) = ((30..38).collect(), (50..58).collect());
+    let asked = chosen(&a, prompt.len());
+    assert_eq!(asked, chosen(&b, prompt.len()));
+    // With every token a target the question would be the first token alone.
+    assert_ne!(asked.1, chosen(&a, 1).1);
+}

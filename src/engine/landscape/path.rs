@@ -5,11 +5,12 @@ use crate::engine::EngineError;
 use crate::engine::control::Control;
 use crate::engine::curve::{CurveSettings, train_curve};
 use crate::engine::explorer::{Explorer, Measured};
-use crate::engine::landscape_report::{BarrierLine, GainLine, PathPoint, PathReport};
+use crate::engine::landscape_report::{BarrierLine, GainLine, PathMark, PathPoint, PathReport};
 use crate::engine::prepare::Prepared;
 use crate::engine::run::Sink;
 use crate::landscape::barrier::{barrier, gain, mean_over_tasks};
 use crate::landscape::path::{Path, arc_lengths, grid, grid_between};
+use crate::landscape::similarity::updates::update_distance;
 use crate::model::{Adapter, AdapterVars};
 use crate::platform;
 use std::ops::Range;
@@ -95,12 +96,16 @@ pub async fn explore_path(
         // The ends themselves stay on the grid: chords and barriers start there.
         let mut ts = grid_between(-request.beyond, 1.0 + request.beyond, request.points);
         ts.extend([0.0, 1.0]);
-        ts.sort_by(f64::total_cmp);
-        ts.dedup();
         ts
     } else {
-        grid(request.points)
+        // The adapters that a chain goes through are measured wherever they stand.
+        let mut ts = grid(request.points);
+        ts.extend(path.knots().into_iter().filter(|_| anchors.len() > 2));
+        ts
     };
+    let mut ts = ts;
+    ts.sort_by(f64::total_cmp);
+    ts.dedup();
     let coefficients: Vec<Vec<f64>> = ts.iter().map(|&t| path.coefficients(t)).collect();
     let points = |range: Range<usize>| factors_at(request.shape, &controls, &coefficients[range]);
     let explorer = Explorer::new(prepared, look.explorer)?;
@@ -110,7 +115,16 @@ pub async fn explore_path(
     if measured.len() < ts.len() {
         warnings.push(format!("stopped after {} of {} points", measured.len(), ts.len()));
     }
-    let lengths = arc_lengths(&gram(&controls).await?, &coefficients)?;
+    let lengths = match (request.shape, two) {
+        // The way is straight in the updates, so its length is their distance.
+        (PathShape::Product, Some([a, b])) => {
+            let whole = update_distance(&a.plain, &b.plain)?;
+            ts.iter().map(|t| t * whole).collect()
+        }
+        _ => arc_lengths(&gram(&controls).await?, &coefficients)?,
+    };
+    let knots = if anchors.len() > 2 { path.knots() } else { Vec::new() };
+    let marks = names.iter().zip(knots).map(|(name, t)| PathMark { name: name.clone(), t }).collect();
     let tasks = TaskNames::of(prepared);
     let judged = judge(&ts[..measured.len()], &measured, &tasks.names)?;
     let model = &prepared.model;
@@ -122,7 +136,7 @@ pub async fn explore_path(
         seed: look.seed,
         kind: if request.shape == PathShape::Product { "product line".into() } else { path.name().into() },
         ends: names,
-        marks: Vec::new(),
+        marks,
         points: points
             .map(|(((measured, t), coefficients), arc_length)| PathPoint {
                 t,

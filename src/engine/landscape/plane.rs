@@ -71,19 +71,14 @@ pub async fn explore_plane(
             "{laying} adapters do not lay such a plane: give three, three or more with --pca, or one with --random"
         )));
     }
-    let tracks = read_tracks(&request.tracks, prepared)?;
+    let tracks = read_tracks(&request.tracks, &anchors[0].adapter, prepared)?;
     let mut vectors: Vec<Adapter> = anchors.iter().map(|anchor| anchor.adapter.clone()).collect();
     let shown = vectors.len();
     if request.shape == PlaneShape::Random {
         vectors.extend(random_directions(&anchors[0], look.seed, prepared)?);
     }
     let base = vectors.len();
-    for (name, points) in &tracks {
-        if points.iter().any(|point| point.adapter.layout().length() != vectors[0].layout().length()) {
-            return Err(EngineError::Setting(format!(
-                "the track `{name}` has adapters of another rank or other modules than the plane: give runs with the same LoRA settings"
-            )));
-        }
+    for (_, points) in &tracks {
         vectors.extend(points.iter().map(|point| point.adapter.clone()));
     }
     let gram = gram(&vectors).await?;
@@ -175,11 +170,27 @@ pub async fn explore_plane(
     })
 }
 
-/// The adapters of every track.
-fn read_tracks(tracks: &[Track], prepared: &Prepared) -> Result<Vec<(String, Vec<Anchor>)>, EngineError> {
+/// The adapters of every track, which must have the layout and the scale of the plane's.
+fn read_tracks(
+    tracks: &[Track],
+    plane: &Adapter,
+    prepared: &Prepared,
+) -> Result<Vec<(String, Vec<Anchor>)>, EngineError> {
     let read = |track: &Track| {
         let folders: Vec<&Path> = track.folders.iter().map(PathBuf::as_path).collect();
-        Ok((track.name.clone(), read_anchors(&folders, prepared)?))
+        let points = read_anchors(&folders, prepared)?;
+        let same = |point: &Anchor| {
+            let (own, plane) = (point.adapter.layout().config(), plane.layout().config());
+            (own.rank, &own.target_modules, own.lora_alpha.to_bits())
+                == (plane.rank, &plane.target_modules, plane.lora_alpha.to_bits())
+        };
+        if points.iter().all(same) {
+            return Ok((track.name.clone(), points));
+        }
+        Err(EngineError::Setting(format!(
+            "the track `{}` has adapters of another rank, scale or other modules than the plane: give runs with the same LoRA settings",
+            track.name
+        )))
     };
     tracks.iter().map(read).collect()
 }

@@ -51,7 +51,7 @@ pub fn check(plan: &Plan) -> Result<Inputs, EngineError> {
     let mut inputs = check_tasks(&ExperimentConfig { seed, ..first.config.clone() })?;
     let folder = open_model(&first.config.model)?;
     for variant in &plan.variants {
-        AdapterLayout::new(&folder.config, &variant.config.lora)
+        AdapterLayout::to_train(&folder.config, &variant.config.lora)
             .map_err(|error| EngineError::Setting(format!("variant `{}`: {error}", variant.label)))?;
     }
     if let Some((room, reason)) = shared_room(plan, folder.config.max_position_embeddings)? {
