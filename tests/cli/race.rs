@@ -360,7 +360,7 @@ fn the_papers_race_can_be_started_as_it_is() {
     ] {
         assert!(rows.iter().any(|line| line == row), "`{row}` is not in\n{}", call.stdout);
     }
-    // 24 examples 5 times in steps of 16 * 4: 1.875, rounded up, for each of 8 tasks
-    assert!(rows.iter().any(|row| row.starts_with("Seq seq 16 ")), "{}", call.stdout);
+    // 24 examples are 2 batches of at most 16; 5 times, 4 batches a step: 2.5, rounded up, for each of 8 tasks
+    assert!(rows.iter().any(|row| row.starts_with("Seq seq 24 ")), "{}", call.stdout);
     assert!(contents(here) == before, "a dry run writes nothing");
 }

@@ -139,7 +139,10 @@ fn learned_vectors_stand_before_every_row() {
         let mut together = Generation::start(&model, pass, &prompts, 4).unwrap();
         let mut texts = prompts.clone();
         let whole = |text: &[u32], pass: Pass<'_>| {
-            let hidden = model.forward(&text_batch(&[text.to_vec()], text.len()), pass).last;
+            // Nothing of it is an answer: a pool is asked with the whole text.
+            let mut batch = text_batch(&[text.to_vec()], text.len());
+            (batch.target_positions, batch.target_ids, batch.target_rows) = (Vec::new(), Vec::new(), Vec::new());
+            let hidden = model.forward(&batch, pass).last;
             values(model.logits(model.rows(hidden, &[text.len() as u32 - 1])))
         };
         let vocab = fixture.config.vocab_size;
