@@ -59,15 +59,17 @@ pub fn read_anchors(folders: &[&Path], prepared: &Prepared) -> Result<Vec<Anchor
         read.push(read_adapter(folder, &llama.config)?.adapter);
     }
     let plain = common_layout(&read.iter().collect::<Vec<_>>())?;
-    let first = plain.first().map(|first| Adapter::from_plain(first, &llama.config, llama.device())).transpose()?;
     let short: Vec<String> = folders.iter().map(|folder| name(folder, 2)).collect();
     let twice = short.iter().enumerate().any(|(index, name)| short[..index].contains(name));
     let names = if twice { folders.iter().map(|folder| name(folder, 4)).collect() } else { short };
-    let mut anchors = Vec::with_capacity(plain.len());
+    let mut anchors: Vec<Anchor> = Vec::with_capacity(plain.len());
     for (name, plain) in names.into_iter().zip(plain) {
         let own = Adapter::from_plain(&plain, &llama.config, llama.device())?;
         // One layout for all, so that their flat vectors can be added.
-        let adapter = first.as_ref().map_or_else(|| own.clone(), |first| first.with_flat(own.flat()));
+        let adapter = match anchors.first() {
+            Some(first) => first.adapter.with_flat(own.flat()),
+            None => own,
+        };
         anchors.push(Anchor { name, adapter, plain });
     }
     Ok(anchors)
@@ -100,7 +102,7 @@ struct Watch<'a, 'b> {
 
 impl Watch<'_, '_> {
     fn phase(&mut self, phase: &str, detail: &str, total: usize) {
-        self.emit_event(Event::PhaseStarted { phase: phase.into(), detail: detail.into() });
+        (self.emit)(Event::PhaseStarted { phase: phase.into(), detail: detail.into() });
         (self.done, self.total) = (0, total);
     }
 
@@ -108,12 +110,8 @@ impl Watch<'_, '_> {
     fn advance(&mut self, more: usize) -> bool {
         self.done += more;
         let (done, total) = (self.done, self.total);
-        self.emit_event(Event::EvaluationProgressed { run: 0, done, total });
+        (self.emit)(Event::EvaluationProgressed { run: 0, done, total });
         !self.control.is_stopped()
-    }
-
-    fn emit_event(&mut self, event: Event) {
-        (self.emit)(event);
     }
 }
 

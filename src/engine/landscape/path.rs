@@ -92,18 +92,16 @@ pub async fn explore_path(
         (_, Some(_)) => Path::line(),
         (_, None) => Path::chain_by_length(&gram(&controls).await?)?,
     };
-    let ts = if path.extrapolates() && request.beyond > 0.0 {
-        // The ends themselves stay on the grid: chords and barriers start there.
-        let mut ts = grid_between(-request.beyond, 1.0 + request.beyond, request.points);
-        ts.extend([0.0, 1.0]);
-        ts
+    // The adapters that a chain goes through are measured, and shown, wherever they stand.
+    let knots = if two.is_none() { path.knots() } else { Vec::new() };
+    let mut ts = if path.extrapolates() && request.beyond > 0.0 {
+        grid_between(-request.beyond, 1.0 + request.beyond, request.points)
     } else {
-        // The adapters that a chain goes through are measured wherever they stand.
-        let mut ts = grid(request.points);
-        ts.extend(path.knots().into_iter().filter(|_| anchors.len() > 2));
-        ts
+        grid(request.points)
     };
-    let mut ts = ts;
+    // The ends stay on the grid: chords and barriers start there.
+    ts.extend([0.0, 1.0]);
+    ts.extend(&knots);
     ts.sort_by(f64::total_cmp);
     ts.dedup();
     let coefficients: Vec<Vec<f64>> = ts.iter().map(|&t| path.coefficients(t)).collect();
@@ -123,7 +121,6 @@ pub async fn explore_path(
         }
         _ => arc_lengths(&gram(&controls).await?, &coefficients)?,
     };
-    let knots = if anchors.len() > 2 { path.knots() } else { Vec::new() };
     let marks = names.iter().zip(knots).map(|(name, t)| PathMark { name: name.clone(), t }).collect();
     let tasks = TaskNames::of(prepared);
     let judged = judge(&ts[..measured.len()], &measured, &tasks.names)?;
