@@ -25,3 +25,5 @@ pub mod landscape;
 pub mod engine;
 
 pub mod cli;
+#[cfg(feature = "app")]
+pub mod ui;

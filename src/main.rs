@@ -1,4 +1,4 @@
-//! The program: hands over to the command line.
+//! The program: without arguments the window, with them the command line.
 
 #![deny(
     clippy::unwrap_used,
@@ -11,6 +11,30 @@
 
 use std::process::ExitCode;
 
+/// Nothing to do but to look: no argument, or one capsule (as a file manager calls the program).
+#[cfg(feature = "app")]
+fn window() -> Option<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let capsule = match arguments.as_slice() {
+        [] => None,
+        [path] if path.ends_with(".thalweg") => Some(path.as_str()),
+        _ => return None,
+    };
+    match thalweg::ui::start::start(capsule) {
+        Ok(()) => Some(ExitCode::SUCCESS),
+        Err(error) => {
+            eprintln!(
+                "{error}. Without a window the demonstration runs here in the terminal (`thalweg --help` shows what else there is)."
+            );
+            capsule.is_some().then_some(ExitCode::FAILURE)
+        }
+    }
+}
+
 fn main() -> ExitCode {
+    #[cfg(feature = "app")]
+    if let Some(code) = window() {
+        return code;
+    }
     thalweg::cli::main()
 }

@@ -68,9 +68,11 @@ fn every_shader_has_its_kernel_and_says_what_it_does() {
     report(files_below("shaders", "wgsl").iter().flat_map(|path| {
         let mut wrong = Vec::new();
         let stem = path.rsplit('/').next().unwrap().trim_end_matches(".wgsl");
-        if !root.join(format!("src/kernels/{stem}.rs")).is_file() {
+        // What computes has a launch and a twin, what draws has a widget.
+        let homes = ["src/kernels", "src/ui/widgets"].map(|folder| root.join(folder).join(format!("{stem}.rs")));
+        if !homes.iter().any(|home| home.is_file()) {
             wrong.push(format!(
-                "{path}: src/kernels/{stem}.rs is missing: a shader lives beside its launch and its plain-Rust twin"
+                "{path}: src/kernels/{stem}.rs is missing: a shader lives beside its launch and its plain-Rust twin (or the widget that it draws)"
             ));
         }
         let text = fs::read_to_string(root.join(path)).unwrap();

@@ -8,6 +8,8 @@
 mod demo;
 #[path = "learning/every_method.rs"]
 mod every_method;
+#[path = "learning/host.rs"]
+mod host;
 #[path = "learning/interruptions.rs"]
 mod interruptions;
 #[path = "learning/landscape.rs"]

@@ -7,7 +7,6 @@ use super::{Ending, Session};
 use crate::engine::EngineError;
 use crate::engine::bench::{Budget, StepTiming, Workload, measure_step, stories260k};
 use crate::engine::device::{AdapterReport, OpenDevice, adapters, open_adapter};
-use crate::model::LoraConfig;
 use crate::platform;
 use std::fmt::Write as _;
 
@@ -48,7 +47,7 @@ async fn measure(adapter: Option<&AdapterReport>) -> Result<StepTiming, EngineEr
         Some(adapter) => open_adapter(adapter).await?,
         None => OpenDevice::cpu("measured"),
     };
-    let workload = Workload { batch: 8, seq: 128, lora: LoraConfig::default(), targets_per_row: 127 };
+    let workload = Workload::small();
     measure_step(&device, &stories260k()?, &workload, "seq", Budget::Secs(BUDGET_SECS)).await
 }
 

@@ -54,9 +54,10 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
             },
         };
         let mut show = |event| progress.show(event);
-        let explored = explore_path(&prepared, &anchors, &request, &look, &control, &mut show);
+        let mut ignore = |_| {};
+        let explored = explore_path(&prepared, &anchors, &request, &look, &control, &mut show, &mut ignore);
         match platform::block_on(explored)? {
-            Ok(report) => reports.push(report),
+            Ok((report, _)) => reports.push(report),
             Err(error) => failed = Some(error),
         }
         if control.is_stopped() || failed.is_some() {
@@ -97,8 +98,9 @@ pub(super) fn plane(args: &PlaneArgs, session: &Session) -> anyhow::Result<Endin
     };
     let laid = (anchors.as_slice(), args.adapters.len());
     let mut show = |event| progress.show(event);
-    let explored = explore_plane(&prepared, laid, &request, &look, &control, &mut show);
-    let report = platform::block_on(explored)??;
+    let mut ignore = |_| {};
+    let explored = explore_plane(&prepared, laid, &request, &look, &control, &mut show, &mut ignore);
+    let (report, _) = platform::block_on(explored)??;
     progress.close();
     for mark in &report.anchors {
         // what rounds to zero shall not be told as -0.000

@@ -5,7 +5,7 @@ use super::args::EventArgs;
 use super::table::{clock, percent};
 use super::terminal::{note, say, stderr_is_terminal};
 use crate::engine::Control;
-use crate::engine::protocol::{Command, Event};
+use crate::engine::protocol::{Event, Steer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How progress is told.
@@ -90,7 +90,7 @@ impl Progress {
         let written = serde_json::to_string(event).map_err(std::io::Error::other).and_then(|line| say(&line));
         if written.is_err() && !self.control.is_stopped() {
             note("the events cannot be written any more: stopping");
-            self.control.send(Command::Stop);
+            self.control.send(Steer::Stop);
         }
     }
 
@@ -128,7 +128,7 @@ impl Progress {
     fn line(&mut self, event: &Event) -> Option<String> {
         let plain = self.mode == Mode::Lines;
         match event {
-            Event::RunStarted { run, runs, method_label, tasks, steps_done, steps_total } => {
+            Event::RunStarted { run, runs, method_label, tasks, steps_done, steps_total, .. } => {
                 self.method =
                     if *runs > 1 { format!("[{}/{runs}] {method_label}", run + 1) } else { method_label.clone() };
                 self.tasks.clone_from(tasks);
@@ -226,6 +226,8 @@ mod tests {
             tasks: vec!["law".into()],
             steps_done: 5,
             steps_total: 40,
+            folder: None,
+            report: None,
         };
         assert_eq!(progress.line(&started).unwrap(), "[2/2] I-LoRA: 1 task, 40 steps from step 5");
         let phase = Event::PhaseStarted { phase: "training".into(), detail: "law".into() };

@@ -4,7 +4,7 @@ use super::args::ResumeArgs;
 use super::progress::Progress;
 use super::run::{STOPPING, conclude};
 use super::{Ending, Session, interrupt};
-use crate::engine::protocol::Command;
+use crate::engine::protocol::Steer;
 use crate::engine::{Control, experiment};
 use crate::platform::{self, PlatformError};
 use std::io;
@@ -30,6 +30,6 @@ fn stop_at_stdin_end(control: &Control) -> Result<(), PlatformError> {
     platform::spawn("standard input", move || async move {
         // What comes is of no interest, and an error means the same as the end.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        control.send(Command::Stop);
+        control.send(Steer::Stop);
     })
 }

@@ -115,6 +115,11 @@ pub fn entry() -> MethodEntry {
         name: "a_gem",
         label: "A-GEM",
         about: "Takes from each gradient what would raise the loss on a batch of remembered examples.",
+        formula: concat!(
+            "g_ref = gradient of the loss on a batch from the memory of all earlier tasks\n",
+            "g     = g - (g . g_ref / g_ref . g_ref) g_ref     if g . g_ref < 0",
+        ),
+        replays: true,
         source: "Chaudhry et al., arXiv 1812.00420",
         standing: Standing::Continual,
         knobs: Vec::new,

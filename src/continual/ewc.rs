@@ -199,6 +199,11 @@ pub fn entry() -> MethodEntry {
         name: "ewc",
         label: "EWC",
         about: "Elastic weight consolidation: parameters that mattered to earlier tasks are held near where they were.",
+        formula: concat!(
+            "loss = CE + penalty/2 * sum_i F_i (theta_i - theta_i*)^2\n",
+            "F = Fisher information at the end of each earlier task, summed (or decayed: online)",
+        ),
+        replays: false,
         source: "Kirkpatrick et al., arXiv 1612.00796; online: Schwarz et al., arXiv 1805.06370",
         standing: Standing::Continual,
         knobs,

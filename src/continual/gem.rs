@@ -144,6 +144,8 @@ pub fn entry() -> MethodEntry {
         name: "gem",
         label: "GEM",
         about: "Turns each gradient as little as needed to agree with the gradients on the memory of every earlier task.",
+        formula: concat!("minimise 1/2 |z - g|^2\n", "subject to z . g_k >= 0 for every earlier task k",),
+        replays: true,
         source: "Lopez-Paz and Ranzato, arXiv 1706.08840",
         standing: Standing::Continual,
         knobs,

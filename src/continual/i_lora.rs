@@ -86,6 +86,13 @@ pub fn entry() -> MethodEntry {
         name: "i_lora",
         label: "I-LoRA",
         about: "A fast LoRA learns with replay, a slow LoRA follows it by interpolation, and a consistency term ties them.",
+        formula: concat!(
+            "loss      = a * CE(fast, task) + (1 - a) * CE(fast, replay) + gamma * MSE(f(fast), f(slow))\n",
+            "fast      = AdamW step on the loss\n",
+            "lambda_k  = min(1 - 1/(k+1), lambda)\n",
+            "slow      = lambda_k * slow + (1 - lambda_k) * fast",
+        ),
+        replays: true,
         source: "Ren et al., arXiv 2402.18865",
         standing: Standing::Continual,
         knobs,

@@ -136,6 +136,12 @@ pub fn entry() -> MethodEntry {
         name: "l2p",
         label: "L2P",
         about: "Learning to prompt: a pool of prompts, of which every input takes the nearest; no adapter.",
+        formula: concat!(
+            "query  = mean of the token embeddings before the answer\n",
+            "prefix = the top_k prompts by cosine similarity, the nearest first\n",
+            "loss   = CE([prefix, input]) - pull * mean cosine similarity of queries and keys",
+        ),
+        replays: false,
         source: "Wang et al., arXiv 2112.08654",
         standing: Standing::Continual,
         knobs,

@@ -107,6 +107,8 @@ pub fn entry() -> MethodEntry {
         name: "lwf",
         label: "LwF",
         about: "Learning without forgetting: on the new inputs, answer as before the task. Keeps no example.",
+        formula: "loss = CE(current) + weight * T^2 * KL( softmax(old logits / T) || softmax(logits / T) )",
+        replays: false,
         source: "Li and Hoiem, arXiv 1606.09282",
         standing: Standing::Continual,
         knobs,

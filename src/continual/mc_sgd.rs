@@ -160,6 +160,12 @@ pub fn entry() -> MethodEntry {
         name: "mc_sgd",
         label: "MC-SGD",
         about: "Mode-connectivity SGD: finds a minimum joined by low-loss lines to the old and to the new one.",
+        formula: concat!(
+            "1. w_new: plain training on the task, from w_old\n",
+            "2. w: minimise over w the mean over a = 1/n, 2/n, ..., 1 of\n",
+            "   1/2 L_memory(w_old + a (w - w_old)) + 1/2 L_task(w_new + a (w - w_new))",
+        ),
+        replays: true,
         source: "Mirzadeh et al., arXiv 2010.04495",
         standing: Standing::Continual,
         knobs,

@@ -398,6 +398,10 @@ pub struct MethodEntry {
     pub label: &'static str,
     /// One sentence.
     pub about: &'static str,
+    /// Its equation in plain text, one or a few lines.
+    pub formula: &'static str,
+    /// Keeps a replay buffer (what [`Method::replay`] says once it is made).
+    pub replays: bool,
     /// Where it was published.
     pub source: &'static str,
     pub standing: Standing,

@@ -167,6 +167,11 @@ pub fn entry() -> MethodEntry {
         name: "o_lora",
         label: "O-LoRA",
         about: "A new adapter for each task, orthogonal to the frozen ones before it; all of them together are the model.",
+        formula: concat!(
+            "y    = (W + sum_k B_k A_k + B A) x          k: earlier tasks, frozen\n",
+            "loss = CE + orthogonality * sum |A_k A'| + shrinkage * sum (|A| + |B|)",
+        ),
+        replays: false,
         source: "Wang et al., arXiv 2310.14152",
         standing: Standing::Continual,
         knobs,

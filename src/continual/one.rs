@@ -72,6 +72,8 @@ pub fn entry() -> MethodEntry {
         name: "one",
         label: "ONE",
         about: "A fresh adapter for each task, tested on that task: nothing forgotten, nothing shared.",
+        formula: "loss = CE(task k), with an adapter of its own for each task k",
+        replays: false,
         source: "single-task fine-tuning",
         standing: Standing::TaskAware,
         knobs: Vec::new,

@@ -211,6 +211,11 @@ pub fn entry() -> MethodEntry {
         name: "pp",
         label: "PP",
         about: "Progressive prompts: each task learns a prompt that is put before the frozen ones of earlier tasks; no adapter.",
+        formula: concat!(
+            "prompt = P + W2 relu(W1 P + b1) + b2\n",
+            "input  = [prompt of this task, ..., prompt of the first task, tokens]",
+        ),
+        replays: false,
         source: "Razdaibiedina et al., arXiv 2301.12314",
         standing: Standing::TaskAware,
         knobs,

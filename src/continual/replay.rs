@@ -319,6 +319,54 @@ impl ReplayBuffer {
         Some(self.items.remove(index))
     }
 
+    /// Another rule from now on. What a smaller capacity cannot hold is dropped as the new policy would: a ring its oldest, a
+    /// balanced buffer from the largest task at random, a reservoir at random. Pinned items go last.
+    pub fn configure(&mut self, policy: ReplayPolicy, capacity: usize, rng: &mut ChaCha8Rng) {
+        (self.policy, self.capacity) = (policy, capacity);
+        while self.items.len() > capacity {
+            let counts = self.task_counts();
+            let free: Vec<usize> = (0..self.items.len()).filter(|&index| !self.items[index].pinned).collect();
+            let open = if free.is_empty() { (0..self.items.len()).collect() } else { free };
+            let slot = match policy {
+                ReplayPolicy::Ring => open.into_iter().min_by_key(|&index| self.items[index].id),
+                ReplayPolicy::Reservoir => pick(&open, rng),
+                ReplayPolicy::Balanced => {
+                    let of = |index: usize| counts.get(self.items[index].task).copied().unwrap_or(0);
+                    let most = open.iter().map(|&index| of(index)).max().unwrap_or(0);
+                    let largest: Vec<usize> = open.into_iter().filter(|&index| of(index) == most).collect();
+                    // One task of those that are largest, so that ties do not favour tasks with more free items.
+                    let task = largest.first().map(|&index| self.items[index].task);
+                    let own: Vec<usize> =
+                        largest.into_iter().filter(|&index| Some(self.items[index].task) == task).collect();
+                    pick(&own, rng)
+                }
+            };
+            let Some(slot) = slot else { return };
+            self.items.remove(slot);
+        }
+        if policy == ReplayPolicy::Ring {
+            self.items.sort_by_key(|item| item.id);
+        }
+    }
+
+    /// Puts an example in by hand, pinned, in place of a random free item where the buffer is full. `false` when it is there
+    /// already, has no answer, or everything is pinned.
+    pub fn put(&mut self, mut item: ReplayItem, rng: &mut ChaCha8Rng) -> bool {
+        let there = |known: &ReplayItem| (known.task, known.example_index) == (item.task, item.example_index);
+        if self.items.iter().any(there) || item.answer_start >= item.tokens.len() || self.capacity == 0 {
+            return false;
+        }
+        if self.items.len() >= self.capacity {
+            let free: Vec<usize> = (0..self.items.len()).filter(|&index| !self.items[index].pinned).collect();
+            let Some(slot) = pick(&free, rng) else { return false };
+            self.items.remove(slot);
+        }
+        (item.id, item.pinned) = (self.n_seen, true);
+        self.count(item.task);
+        self.items.push(item);
+        true
+    }
+
     /// The buffer as text: one line of JSON with its policy and counts, then one line an item.
     #[must_use]
     pub fn to_jsonl(&self) -> String {
@@ -362,6 +410,11 @@ impl ReplayBuffer {
         }
         .try_into()
     }
+}
+
+/// One of these, each with the same probability.
+fn pick(of: &[usize], rng: &mut ChaCha8Rng) -> Option<usize> {
+    (!of.is_empty()).then(|| of[rng.random_range(0..of.len())])
 }
 
 /// First line of the text form.

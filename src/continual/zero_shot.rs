@@ -43,6 +43,8 @@ pub fn entry() -> MethodEntry {
         name: "zero_shot",
         label: "Zero-shot",
         about: "The base model without any training: the floor.",
+        formula: "no training",
+        replays: false,
         source: "Brown et al., arXiv 2005.14165",
         standing: Standing::Bound,
         knobs: Vec::new,

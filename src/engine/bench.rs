@@ -24,6 +24,14 @@ pub struct Workload {
     pub targets_per_row: usize,
 }
 
+impl Workload {
+    /// What devices are compared by: a small step with a loss everywhere.
+    #[must_use]
+    pub fn small() -> Self {
+        Self { batch: 8, seq: 128, lora: LoraConfig::default(), targets_per_row: 127 }
+    }
+}
+
 /// How long a measurement goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Budget {

@@ -137,6 +137,28 @@ pub struct TaskDetails {
     pub max_new_tokens: Option<usize>,
 }
 
+impl TaskConfig {
+    /// `builtin:NAME`, a file, or a folder.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Source(source) => source,
+            Self::Details(details) => &details.source,
+        }
+    }
+
+    /// What it is called before it was read: its own name, or what its source ends in.
+    #[must_use]
+    pub fn short_name(&self) -> String {
+        if let Self::Details(TaskDetails { name: Some(name), .. }) = self {
+            return name.clone();
+        }
+        let source = self.source().trim_start_matches("builtin:");
+        let file = source.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(source);
+        file.split('.').next().unwrap_or(file).to_string()
+    }
+}
+
 /// How the learning rate goes over the steps of one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -260,7 +282,7 @@ impl Default for ExperimentConfig {
 }
 
 /// Presets by name, as the files in `assets/presets`.
-const PRESETS: [(&str, &str); 3] = [
+pub(super) const PRESETS: [(&str, &str); 3] = [
     ("demo", include_str!("../../assets/presets/demo.toml")),
     ("demo-quick", include_str!("../../assets/presets/demo-quick.toml")),
     ("paper", include_str!("../../assets/presets/paper.toml")),

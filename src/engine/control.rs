@@ -1,8 +1,10 @@
-//! The switchboard between a front end and a running experiment: pause, single step, stop.
+//! The switchboard between a front end and a running experiment: pause, single step, stop, and a tray for commands that a run
+//! carries out itself between two steps.
 
-use super::protocol::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use super::protocol::{Command, Steer};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const GO: u8 = 0;
 const WAIT: u8 = 1;
@@ -13,6 +15,10 @@ const STOP: u8 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     state: Arc<AtomicU8>,
+    tray: Arc<Mutex<VecDeque<Command>>>,
+    watches_buffer: Arc<AtomicBool>,
+    /// Generations that nobody wants any more.
+    unwanted: Arc<Mutex<Vec<u64>>>,
 }
 
 /// What the engine should do next.
@@ -25,12 +31,12 @@ pub enum Next {
 
 impl Control {
     /// Takes a command. Once stopped, a run stays stopped.
-    pub fn send(&self, command: Command) {
-        let state = match command {
-            Command::Pause => WAIT,
-            Command::Resume => GO,
-            Command::SingleStep => ONE_STEP,
-            Command::Stop => STOP,
+    pub fn send(&self, steer: Steer) {
+        let state = match steer {
+            Steer::Pause => WAIT,
+            Steer::Resume => GO,
+            Steer::SingleStep => ONE_STEP,
+            Steer::Stop => STOP,
         };
         // A failed update means that the state was STOP already, which is final.
         let _ = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |old| (old != STOP).then_some(state));
@@ -44,6 +50,38 @@ impl Control {
             Err(STOP) => Next::Stop,
             Err(_) => Next::Wait,
         }
+    }
+
+    /// Lays down a command that the run carries out between two steps.
+    pub fn post(&self, command: Command) {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
+    }
+
+    /// The oldest command in the tray.
+    pub fn take(&self) -> Option<Command> {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Says whether somebody looks at the replay buffer.
+    pub fn watch_buffer(&self, on: bool) {
+        self.watches_buffer.store(on, Ordering::SeqCst);
+    }
+
+    /// Does somebody look at the replay buffer?
+    #[must_use]
+    pub fn watches_buffer(&self) -> bool {
+        self.watches_buffer.load(Ordering::SeqCst)
+    }
+
+    /// Ends a generation at its next token, or before it begins.
+    pub fn stop_generating(&self, id: u64) {
+        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    }
+
+    /// Does nobody want this generation any more?
+    #[must_use]
+    pub fn is_unwanted(&self, id: u64) -> bool {
+        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 
     /// Was a stop asked for?
@@ -61,12 +99,12 @@ mod tests {
     fn a_single_step_is_one_step_and_stop_is_final() {
         let control = Control::default();
         assert_eq!(control.next(), Next::Go);
-        control.send(Command::Pause);
+        control.send(Steer::Pause);
         assert_eq!(control.next(), Next::Wait);
-        control.send(Command::SingleStep);
+        control.send(Steer::SingleStep);
         assert_eq!((control.next(), control.next()), (Next::Go, Next::Wait));
-        control.send(Command::Stop);
-        control.send(Command::Resume);
+        control.send(Steer::Stop);
+        control.send(Steer::Resume);
         assert_eq!(control.next(), Next::Stop);
     }
 }

@@ -109,6 +109,21 @@ pub async fn generate(
     sampling: &Sampling,
     seed: u64,
 ) -> Result<Vec<String>, EngineError> {
+    generate_with(model, overlay, prompts, sampling, seed, &mut |_| true).await
+}
+
+/// As [`generate`]; `go_on` sees every row's new tokens after each step and says whether there shall be another.
+///
+/// # Errors
+/// As [`generate`].
+pub async fn generate_with(
+    model: &LoadedModel,
+    overlay: &Overlay,
+    prompts: &[Vec<u32>],
+    sampling: &Sampling,
+    seed: u64,
+    go_on: &mut dyn FnMut(&[Vec<u32>]) -> bool,
+) -> Result<Vec<String>, EngineError> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
     let mut ended = vec![false; prompts.len()];
@@ -123,7 +138,7 @@ pub async fn generate(
                 text.push(*token);
             }
         }
-        if ended.iter().all(|ended| *ended) || step + 1 == sampling.max_new_tokens {
+        if !go_on(&written) || ended.iter().all(|ended| *ended) || step + 1 == sampling.max_new_tokens {
             break;
         }
         generation.push(&tokens);

@@ -1,12 +1,14 @@
 //! Explorations between adapters: the points of a path or a plane, measured as `explorer` does, and told as a report.
 //!
-//! In reading order: this file (adapters as anchors), `path` (lines and curves), `plane`.
+//! In reading order: this file (adapters as anchors), `path` (lines and curves), `plane`, [`shelf`] (what was measured and can be
+//! looked at again).
 
 mod path;
 mod plane;
+pub mod shelf;
 
-pub use path::{PathRequest, PathShape, explore_path};
-pub use plane::{PlaneRequest, PlaneShape, Track, explore_plane};
+pub use path::{PathGround, PathRequest, PathShape, explore_path};
+pub use plane::{PlaneGround, PlaneRequest, PlaneShape, Track, explore_plane};
 
 use super::EngineError;
 use super::control::Control;
@@ -53,15 +55,24 @@ pub struct Look {
 /// # Errors
 /// What cannot be read, or adapters of other modules, with a sentence.
 pub fn read_anchors(folders: &[&Path], prepared: &Prepared) -> Result<Vec<Anchor>, EngineError> {
-    let llama = &prepared.model.llama;
     let mut read = Vec::with_capacity(folders.len());
     for folder in folders {
-        read.push(read_adapter(folder, &llama.config)?.adapter);
+        read.push(read_adapter(folder, &prepared.model.llama.config)?.adapter);
     }
     let plain = common_layout(&read.iter().collect::<Vec<_>>())?;
     let short: Vec<String> = folders.iter().map(|folder| name(folder, 2)).collect();
     let twice = short.iter().enumerate().any(|(index, name)| short[..index].contains(name));
     let names = if twice { folders.iter().map(|folder| name(folder, 4)).collect() } else { short };
+    named_anchors(names, plain, prepared)
+}
+
+/// Adapters of one layout on the model's device.
+fn named_anchors(
+    names: Vec<String>,
+    plain: Vec<PlainAdapter>,
+    prepared: &Prepared,
+) -> Result<Vec<Anchor>, EngineError> {
+    let llama = &prepared.model.llama;
     let mut anchors: Vec<Anchor> = Vec::with_capacity(plain.len());
     for (name, plain) in names.into_iter().zip(plain) {
         let own = Adapter::from_plain(&plain, &llama.config, llama.device())?;

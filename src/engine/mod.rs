@@ -3,10 +3,12 @@
 //! Front ends send a [`protocol::Command`] and read [`protocol::Event`]s; they never see a tensor. In reading order:
 //! [`config`] (what is asked), [`device`] and [`prepare`] (what is needed), [`trainer`] (THE loop, with `feed` for its examples),
 //! [`evaluator`] (scores),
-//! [`run`] (one method on one stream), [`experiment`] (several), [`race`] (many, compared), [`report`] (numbers out).
+//! [`run`] (one method on one stream), [`experiment`] (several), [`race`] (many, compared), [`report`] (numbers out), [`host`] (all of it behind a window).
 
 pub mod bench;
+pub mod buffer_map;
 pub mod builtin_model;
+pub mod catalogue;
 pub mod choose;
 pub mod config;
 pub mod control;
@@ -17,6 +19,8 @@ pub mod evaluator;
 pub mod experiment;
 pub mod explorer;
 mod feed;
+pub mod host;
+pub mod inspect;
 pub mod landscape;
 pub mod landscape_report;
 pub mod optimiser;
@@ -30,6 +34,7 @@ pub mod report_html;
 pub mod run;
 pub mod run_folder;
 pub mod trainer;
+pub mod writer;
 
 pub use control::Control;
 pub use error::EngineError;

@@ -1,6 +1,10 @@
 //! One run: zero-shot scores, then task after task, with evaluation at each boundary; pausable, resumable, in its own folder.
 
 mod outcome;
+mod service;
+
+pub use outcome::{read_interrupted, written_adapters};
+pub(super) use service::refusal;
 
 use super::EngineError;
 use super::config::ExperimentConfig;
@@ -8,6 +12,7 @@ use super::control::{Control, Next};
 use super::evaluator::evaluate;
 use super::prepare::Prepared;
 use super::protocol::Event;
+use super::protocol::buffer::BufferWatch;
 use super::report::{CurvePoint, LearnerReport, RunReport, StepReport};
 use super::run_folder::RunFolder;
 use super::trainer::Trainer;
@@ -41,6 +46,9 @@ struct Gathered {
     /// Phases whose boundary evaluation is complete.
     evaluated_phases: usize,
     finished: bool,
+    /// What was changed by hand while it went on, in sentences for its report.
+    #[serde(default)]
+    by_hand: Vec<String>,
 }
 
 /// How a run ended.
@@ -62,6 +70,9 @@ pub struct Run {
     folder: Option<RunFolder>,
     last_checkpoint: f64,
     last_event: f64,
+    /// What was told of the replay buffer, while somebody looks at it.
+    watch: Option<BufferWatch>,
+    last_watch: f64,
 }
 
 impl Run {
@@ -99,7 +110,19 @@ impl Run {
             ..Gathered::default()
         };
         let now = platform::now_secs();
-        Ok(Self { config, index, runs, prepared, trainer, gathered, folder, last_checkpoint: now, last_event: 0.0 })
+        Ok(Self {
+            config,
+            index,
+            runs,
+            prepared,
+            trainer,
+            gathered,
+            folder,
+            last_checkpoint: now,
+            last_event: 0.0,
+            watch: None,
+            last_watch: 0.0,
+        })
     }
 
     /// Takes the state of an interrupted run from its folder's checkpoint, if there is one.
@@ -151,7 +174,10 @@ impl Run {
             tasks: self.prepared.tasks.iter().map(|task| task.task.name.clone()).collect(),
             steps_done: self.trainer.position().step,
             steps_total: self.total_steps(),
+            folder: self.folder.as_ref().map(|folder| folder.path().display().to_string()),
+            report: Some(Box::new(self.report()?)),
         });
+        self.tell_adapters(emit);
         if !self.gathered.finished {
             if self.gathered.zero_shot.iter().any(Option::is_none) && !self.zero_shot(control, emit).await? {
                 return self.stop(emit).await;
@@ -170,13 +196,27 @@ impl Run {
                 }
                 self.gathered.evaluated_phases += 1;
                 self.gathered.finished = self.gathered.evaluated_phases == phases;
-                self.write_learners(row).await?;
-                self.checkpoint(emit).await?;
+                // As with a checkpoint: what cannot be written must not end the training.
+                match self.write_learners(row).await {
+                    Err(error @ (EngineError::Io(_) | EngineError::Run(_))) => {
+                        emit(Event::Warned {
+                            message: format!("the adapters were not written, the run goes on: {error}"),
+                        });
+                    }
+                    other => other?,
+                }
+                self.tell_adapters(emit);
+                self.tell_buffer(control, emit);
+                self.save(emit).await?;
             }
         }
         let report = self.report()?;
-        if let Some(folder) = &self.folder {
-            folder.write_report(&report, &self.gathered.steps, self.trainer.buffer())?;
+        if let Some(folder) = &self.folder
+            && let Err(error) = folder.write_report(&report, &self.gathered.steps, self.trainer.buffer())
+        {
+            // The numbers are told before the error, so that a window can still show and export them.
+            emit(Event::Finished { run: self.index, report: Box::new(report) });
+            return Err(error);
         }
         emit(Event::Finished { run: self.index, report: Box::new(report.clone()) });
         Ok(Ending::Finished(Box::new(report)))
@@ -239,8 +279,9 @@ impl Run {
                     });
                 }
             }
+            self.tell_buffer(control, emit);
             if platform::now_secs() - self.last_checkpoint > CHECKPOINT_SECS {
-                self.checkpoint(emit).await?;
+                self.save(emit).await?;
             }
             platform::yield_now().await;
         }
@@ -260,9 +301,10 @@ impl Run {
     }
 
     /// Waits while paused; `false` when stopped.
-    async fn wait(&self, control: &Control, emit: Sink<'_>) -> bool {
+    async fn wait(&mut self, control: &Control, emit: Sink<'_>) -> bool {
         let mut told = false;
         loop {
+            self.serve(control, emit).await;
             match control.next() {
                 Next::Stop => return false,
                 Next::Go => {
@@ -347,7 +389,9 @@ impl Run {
             let Some(task_scores) = self.score_all(Some(index), subset, control, emit).await? else { return Ok(()) };
             let learner = &mut self.gathered.learners[index];
             learner.curve.retain(|point| point.step < step);
-            learner.curve.push(CurvePoint { step, task_scores });
+            let point = CurvePoint { step, task_scores };
+            learner.curve.push(point.clone());
+            emit(Event::CurvePointScored { run: self.index, learner: learner.name.clone(), point });
         }
         self.gathered.eval_secs += platform::now_secs() - before;
         Ok(())
@@ -406,6 +450,17 @@ impl Run {
         let evaluations_left = (phases - self.gathered.evaluated_phases as f64) * learners;
         let steps_left = (self.total_steps() - step.min(self.total_steps())) as f64;
         Some(steps_left * self.gathered.train_secs / step as f64 + evaluations_left * per_evaluation)
+    }
+
+    /// A checkpoint while the run goes on: a disk that is full must not end the training, so that is told and tried again.
+    async fn save(&mut self, emit: Sink<'_>) -> Result<(), EngineError> {
+        match self.checkpoint(emit).await {
+            Err(EngineError::Io(error)) => {
+                emit(Event::Warned { message: format!("no checkpoint was written, the run goes on: {error}") });
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     async fn checkpoint(&mut self, emit: Sink<'_>) -> Result<(), EngineError> {

@@ -20,7 +20,8 @@ const MATRIX_FILE: &str = "matrix.csv";
 const REPORT_FILE: &str = "report.html";
 /// The [`RunReport`] of a finished run.
 pub const REPORT_JSON: &str = "report.json";
-const BUFFER_FILE: &str = "buffer.jsonl";
+/// The buffer of a finished run.
+pub const BUFFER_FILE: &str = "buffer.jsonl";
 
 /// The folder of one run.
 #[derive(Clone, Debug)]

@@ -146,6 +146,11 @@ impl Trainer {
         self.feed.buffer.as_ref()
     }
 
+    /// Does something to the replay buffer with the run's generator; `None` for methods without one.
+    pub(super) fn with_buffer<T>(&mut self, change: impl FnOnce(&mut ReplayBuffer, &mut ChaCha8Rng) -> T) -> Option<T> {
+        self.feed.buffer.as_mut().map(|buffer| change(buffer, &mut self.rng))
+    }
+
     /// What can be evaluated for examples of a task.
     #[must_use]
     pub fn learners(&self, task: usize) -> Vec<Learner> {

@@ -3,9 +3,11 @@
 //! Everything that is read is checked first and refused with a sentence; everything that is written appears whole or not at all.
 
 pub mod atomic;
+pub mod capsule;
 pub mod checkpoint;
 pub mod error;
 pub mod hf_folder;
+pub mod hub;
 pub mod merge;
 pub mod peft;
 pub mod safetensors;

@@ -17,6 +17,7 @@ use native as here;
 use web as here;
 
 use std::future::Future;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -44,6 +45,9 @@ pub enum PlatformError {
         /// The operating system's reason, or that somebody listens already.
         reason: String,
     },
+    /// A page has no dialogues of the operating system.
+    #[error("a browser has no such dialogue: drop the files on the page")]
+    NoDialogue,
     /// A browser's event loop must not be blocked.
     #[error("a browser cannot wait for work that is not finished yet: `.await` it, or start it with `platform::spawn`")]
     WouldBlock,
@@ -53,6 +57,24 @@ pub enum PlatformError {
 #[must_use]
 pub fn now_secs() -> f64 {
     here::now_secs()
+}
+
+/// Memory that programs can still have, in bytes, where the platform tells it.
+#[must_use]
+pub fn available_memory_bytes() -> Option<u64> {
+    here::available_memory_bytes()
+}
+
+/// The program's folder for what can be fetched again; it may not exist yet. `None` in a browser.
+#[must_use]
+pub fn cache_folder() -> Option<PathBuf> {
+    here::cache_folder()
+}
+
+/// The program's folder for what people made; it may not exist yet. `None` in a browser.
+#[must_use]
+pub fn data_folder() -> Option<PathBuf> {
+    here::data_folder()
 }
 
 /// Whole seconds since 1970-01-01 UTC; 0 if the clock stands before that. For file names and reports.
@@ -116,6 +138,28 @@ where
 /// [`PlatformError::WouldBlock`] in a browser, if the future is not ready the first time it is asked.
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, PlatformError> {
     here::block_on(future)
+}
+
+/// A dialogue of the operating system.
+#[cfg(feature = "app")]
+#[derive(Clone, Debug)]
+pub enum Dialogue {
+    /// A folder to read.
+    Folder { title: &'static str },
+    /// One file to read, or several; `kind` names what has these endings.
+    Files { title: &'static str, kind: &'static str, endings: &'static [&'static str], several: bool },
+    /// A place to write to, under a suggested name.
+    Save { name: String },
+}
+
+/// Opens a dialogue beside everything else; `answer` gets what was chosen, nothing if it was closed. To be called from the
+/// thread that draws the window, as some systems demand it.
+///
+/// # Errors
+/// [`PlatformError::Thread`] if the operating system gives no thread, [`PlatformError::NoDialogue`] in a browser.
+#[cfg(feature = "app")]
+pub fn ask(dialogue: &Dialogue, answer: impl FnOnce(Vec<PathBuf>) + Send + 'static) -> Result<(), PlatformError> {
+    here::ask(dialogue, answer)
 }
 
 /// Calls `react` at every Ctrl-C (and, on Unix, `SIGTERM`) instead of ending the process, on a thread of its own.

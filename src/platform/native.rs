@@ -1,7 +1,9 @@
 //! The desktop: threads, the operating system's clocks, `/proc`.
 
+use std::env;
 use std::fs;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -24,6 +26,29 @@ pub fn unix_time_secs() -> u64 {
 
 pub fn peak_memory_bytes() -> Option<u64> {
     peak_resident_bytes(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+pub fn available_memory_bytes() -> Option<u64> {
+    kibibytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
+pub fn cache_folder() -> Option<PathBuf> {
+    folder("XDG_CACHE_HOME", ".cache", "Library/Caches")
+}
+
+pub fn data_folder() -> Option<PathBuf> {
+    folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
+}
+
+/// The program's part of the folder where this system keeps such things.
+fn folder(variable: &str, below_home: &str, on_mac: &str) -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let root = match env::consts::OS {
+        "windows" => set("LOCALAPPDATA"),
+        "macos" => set("HOME").map(|home| home.join(on_mac)),
+        _ => set(variable).or_else(|| set("HOME").map(|home| home.join(below_home))),
+    };
+    root.map(|root| root.join("thalweg"))
 }
 
 pub fn reset_peak_memory() -> bool {
@@ -58,6 +83,37 @@ where
 #[expect(clippy::unnecessary_wraps, reason = "of one shape with web.rs, where it can fail")]
 pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, PlatformError> {
     Ok(wait_for(future))
+}
+
+#[cfg(feature = "app")]
+pub fn ask(
+    dialogue: &super::Dialogue,
+    answer: impl FnOnce(Vec<PathBuf>) + Send + 'static,
+) -> Result<(), PlatformError> {
+    use super::Dialogue;
+    use rfd::{AsyncFileDialog, FileHandle};
+    let paths = |handles: Vec<FileHandle>| handles.iter().map(|handle| handle.path().to_path_buf()).collect();
+    // Made here, on the window's thread, as macOS wants it, and waited for on another.
+    match dialogue {
+        Dialogue::Folder { title } => {
+            let chosen = AsyncFileDialog::new().set_title(*title).pick_folder();
+            spawn("dialogue", move || async move { answer(paths(chosen.await.into_iter().collect())) })
+        }
+        Dialogue::Files { title, kind, endings, several } => {
+            let dialogue = AsyncFileDialog::new().set_title(*title).add_filter(*kind, endings);
+            if *several {
+                let chosen = dialogue.pick_files();
+                spawn("dialogue", move || async move { answer(paths(chosen.await.unwrap_or_default())) })
+            } else {
+                let chosen = dialogue.pick_file();
+                spawn("dialogue", move || async move { answer(paths(chosen.await.into_iter().collect())) })
+            }
+        }
+        Dialogue::Save { name } => {
+            let chosen = AsyncFileDialog::new().set_file_name(name).save_file();
+            spawn("dialogue", move || async move { answer(paths(chosen.await.into_iter().collect())) })
+        }
+    }
 }
 
 pub fn on_interrupt(mut react: impl FnMut() + Send + 'static) -> Result<(), PlatformError> {
@@ -106,9 +162,14 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Reads the line `VmHWM:   12345 kB` of `/proc/self/status`; the kernel's kB are 1024 bytes.
+/// Reads the line `VmHWM:   12345 kB` of `/proc/self/status`.
 fn peak_resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    kibibytes(status, "VmHWM:")
+}
+
+/// The number behind `name` in a file of lines such as `name  12345 kB`, in bytes; the kernel's kB are 1024 bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }

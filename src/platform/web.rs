@@ -1,6 +1,7 @@
 //! The browser, page or worker: one thread, an event loop, JavaScript's clocks.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -35,6 +36,18 @@ pub fn unix_time_secs() -> u64 {
 pub fn peak_memory_bytes() -> Option<u64> {
     const PAGE_BYTES: u64 = 65_536;
     Some(core::arch::wasm32::memory_size::<0>() as u64 * PAGE_BYTES)
+}
+
+pub fn available_memory_bytes() -> Option<u64> {
+    None
+}
+
+pub fn cache_folder() -> Option<PathBuf> {
+    None
+}
+
+pub fn data_folder() -> Option<PathBuf> {
+    None
 }
 
 pub fn reset_peak_memory() -> bool {
@@ -79,6 +92,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, PlatformError> 
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it can fail")]
+#[cfg(feature = "app")]
+pub fn ask(_: &super::Dialogue, _: impl FnOnce(Vec<PathBuf>) + Send + 'static) -> Result<(), PlatformError> {
+    Err(PlatformError::NoDialogue)
+}
+
 pub fn on_interrupt(_react: impl FnMut() + Send + 'static) -> Result<(), PlatformError> {
     Ok(())
 }

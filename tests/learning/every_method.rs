@@ -69,6 +69,7 @@ fn every_method_differs_from_seq_and_shows_why() {
                 last.extend(report.learner_distance.map(|distance| ("learner_distance".into(), f64::from(distance))));
             }
         });
+        assert_eq!(trainer.buffer().is_some(), entry.replays, "{name}: the register says whether it keeps a buffer");
         last.insert("buffer".into(), trainer.buffer().map_or(0.0, |buffer| buffer.len() as f64));
         assert_eq!(steps.len(), 24, "{name}");
         if from_the_second_task.contains(&name) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thalweg::continual::register;
 use thalweg::engine::config::ExperimentConfig;
 use thalweg::engine::experiment::{ExperimentOutcome, resume};
-use thalweg::engine::protocol::{Command, Event};
+use thalweg::engine::protocol::{Event, Steer};
 use thalweg::engine::report::RunReport;
 use thalweg::engine::run::{Ending, Run};
 use thalweg::engine::run_folder::RunFolder;
@@ -56,7 +56,7 @@ fn start(
 ) -> (PathBuf, Ending) {
     let control = Control::default();
     if stepwise {
-        control.send(Command::Pause);
+        control.send(Steer::Pause);
     }
     let folder = RunFolder::create(parent, "run", config).unwrap();
     let path = folder.path().to_path_buf();
@@ -64,9 +64,9 @@ fn start(
     let to = control.clone();
     let ending = block_on(run.execute(&control, &mut |event| {
         if stop(&event, &path) {
-            to.send(Command::Stop);
+            to.send(Steer::Stop);
         } else if matches!(event, Event::Paused { .. }) {
-            to.send(Command::SingleStep);
+            to.send(Steer::SingleStep);
         }
     }));
     let ending = ending.unwrap().unwrap();
@@ -230,14 +230,14 @@ fn stopped_again_and_again() {
         loop {
             // five steps at a time
             let control = Control::default();
-            control.send(Command::Pause);
+            control.send(Steer::Pause);
             let to = control.clone();
             let mut stop = after_steps(5);
             let outcome = block_on(resume(&path, None, &control, &mut |event| {
                 if stop(&event, &path) {
-                    to.send(Command::Stop);
+                    to.send(Steer::Stop);
                 } else if matches!(event, Event::Paused { .. }) {
-                    to.send(Command::SingleStep);
+                    to.send(Steer::SingleStep);
                 }
             }));
             resumed += 1;

@@ -11,9 +11,9 @@ use thalweg::engine::explorer::{Explorer, ExplorerSettings, Measured};
 use thalweg::engine::landscape::{
     Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, explore_path, explore_plane, read_anchors,
 };
-use thalweg::engine::landscape_report::PathReport;
+use thalweg::engine::landscape_report::{PathReport, PlaneReport};
 use thalweg::engine::prepare::Prepared;
-use thalweg::engine::protocol::{Command, Event};
+use thalweg::engine::protocol::{Event, Steer};
 use thalweg::engine::{Control, experiment};
 use thalweg::landscape::refactor::combine_updates;
 use thalweg::model::Adapter;
@@ -65,8 +65,9 @@ impl Scene {
         let request = request(shape, points);
         let (look, control) = (look(points_at_once), Control::default());
         let mut sink = |_| {};
-        let report = explore_path(&self.prepared, anchors, &request, &look, &control, &mut sink);
-        block_on(report).unwrap().unwrap()
+        let mut ignore = |_| {};
+        let report = explore_path(&self.prepared, anchors, &request, &look, &control, &mut sink, &mut ignore);
+        block_on(report).unwrap().unwrap().0
     }
 
     /// One adapter alone.
@@ -195,8 +196,13 @@ fn a_plane_shows_its_anchors_where_they_are() {
         let control = Control::default();
         let look = look(0);
         let mut sink = |_| {};
-        let plane = explore_plane(&scene.prepared, (&slow, laying), &request, &look, &control, &mut sink);
-        let plane = block_on(plane).unwrap().unwrap();
+        let mut told = Vec::new();
+        let mut partial = |report: PlaneReport| told.push(report.losses.iter().flatten().count());
+        let plane = explore_plane(&scene.prepared, (&slow, laying), &request, &look, &control, &mut sink, &mut partial);
+        let (plane, ground) = block_on(plane).unwrap().unwrap();
+        assert!(told.is_sorted() && told.last() == Some(&9), "{told:?}");
+        let corner = ground.adapter(plane.xs[2], plane.ys[0]).unwrap();
+        near(&plane.losses[2..3], &[Some(mean(&scene.values(&corner).losses))], 1e-5, "a corner of the grid");
         assert_eq!((plane.losses.len(), plane.per_task_losses.len(), plane.anchors.len()), (9, 3, 3), "{shape:?}");
         assert!(plane.losses.iter().all(Option::is_some), "{shape:?}");
         if shape == PlaneShape::Random {
@@ -224,17 +230,22 @@ fn a_stop_keeps_what_was_measured() {
     let to = control.clone();
     let mut stop = |event: Event| {
         if matches!(event, Event::EvaluationProgressed { done: 2, .. }) {
-            to.send(Command::Stop);
+            to.send(Steer::Stop);
         }
     };
     let look = look(1);
     let request = request(PathShape::Line, 9);
-    let report = explore_path(&scene.prepared, &anchors[..2], &request, &look, &control, &mut stop);
-    let report = block_on(report).unwrap().unwrap();
-    assert_eq!(report.points.len(), 2);
+    let mut told = 0;
+    let mut ignore = |_| told += 1;
+    let report = explore_path(&scene.prepared, &anchors[..2], &request, &look, &control, &mut stop, &mut ignore);
+    let (report, ground) = block_on(report).unwrap().unwrap();
+    assert_eq!((report.points.len(), report.points[1].t), (2, 1.0), "the ends come first");
+    assert!(told > 0, "what is known is told while it grows");
+    let middle = ground.adapter(0.5).unwrap();
     assert!(report.warnings[0].contains("2 of 9 points"), "{:?}", report.warnings);
     let whole = scene.path(&anchors[..2], PathShape::Line, 9, 1);
-    near(&report.points[1].losses, &whole.points[1].losses, 0.0, "kept as it was");
+    near(&report.points[1].losses, &whole.points[8].losses, 0.0, "kept as it was");
+    near(&scene.values(&middle).losses, &whole.points[4].losses, 1e-6, "the ground gives the points");
 }
 
 #[test]
@@ -244,9 +255,9 @@ fn what_makes_no_path_or_plane_is_refused() {
     let anchors = scene.anchors("model");
     let said = |anchors: &[Anchor], shape: PathShape| {
         let (request, look, control) = (request(shape, 3), look(0), Control::default());
-        let mut sink = |_| {};
-        let path = explore_path(&scene.prepared, anchors, &request, &look, &control, &mut sink);
-        block_on(path).unwrap().unwrap_err().to_string()
+        let (mut sink, mut ignore) = (|_| {}, |_| {});
+        let path = explore_path(&scene.prepared, anchors, &request, &look, &control, &mut sink, &mut ignore);
+        block_on(path).unwrap().err().unwrap().to_string()
     };
     assert!(said(&anchors[..1], PathShape::Line).contains("at least two adapters"));
     assert!(said(&anchors, PathShape::Bezier).contains("joins two adapters, and 3 were given"));
@@ -254,9 +265,9 @@ fn what_makes_no_path_or_plane_is_refused() {
         let request = PlaneRequest { shape, points: 2, tracks: Vec::new() };
         let (look, control) = (look(0), Control::default());
         let laid = (anchors, anchors.len());
-        let mut sink = |_| {};
-        let plane = explore_plane(&scene.prepared, laid, &request, &look, &control, &mut sink);
-        block_on(plane).unwrap().unwrap_err().to_string()
+        let (mut sink, mut ignore) = (|_| {}, |_| {});
+        let plane = explore_plane(&scene.prepared, laid, &request, &look, &control, &mut sink, &mut ignore);
+        block_on(plane).unwrap().err().unwrap().to_string()
     };
     assert!(plane(&anchors[..2], PlaneShape::Through).contains("give three"));
     let mut collinear = anchors.clone();

@@ -6,7 +6,7 @@ use std::path::Path;
 use thalweg::engine::Control;
 use thalweg::engine::config::{ExperimentConfig, Schedule, TaskConfig};
 use thalweg::engine::experiment::run_experiment;
-use thalweg::engine::protocol::{Command, Event};
+use thalweg::engine::protocol::{Event, Steer};
 use thalweg::engine::report::StepReport;
 use thalweg::platform::block_on;
 
@@ -34,13 +34,13 @@ fn pause_and_single_steps_change_nothing_but_the_time() {
     assert!(!told.iter().any(|event| matches!(event, Event::Paused { .. } | Event::Resumed { .. })));
 
     let control = Control::default();
-    control.send(Command::Pause);
+    control.send(Steer::Pause);
     let to = control.clone();
     let mut pauses = 0;
     let told = events(&config, paused.path(), &control, |event| {
         if let Event::Paused { .. } = event {
             pauses += 1;
-            to.send(if pauses <= 2 { Command::SingleStep } else { Command::Resume });
+            to.send(if pauses <= 2 { Steer::SingleStep } else { Steer::Resume });
         }
     });
     let shown: Vec<&str> = told

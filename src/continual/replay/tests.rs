@@ -232,3 +232,46 @@ fn broken_files_are_refused_with_the_place() {
     assert!(error(&good.replace("\"n_seen\":2", "\"n_seen\":9")).contains("adds up to 2"));
     assert!(error(&good.replace("ring", "rings")).starts_with("line 1"));
 }
+
+#[test]
+fn another_rule_keeps_what_it_would_and_what_is_pinned() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let full = || {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        let mut buffer = ReplayBuffer::new(ReplayPolicy::Reservoir, 60);
+        for example in 0..60 {
+            let task = if example < 40 { 0 } else { 1 };
+            buffer.insert(ReplayItem::new(task, example, vec![1, 2], 1, 1), &mut rng);
+        }
+        buffer.set_pinned(0, true);
+        buffer
+    };
+    let mut ring = full();
+    ring.configure(ReplayPolicy::Ring, 10, &mut rng);
+    let ids: Vec<u64> = ring.items().iter().map(|item| item.id).collect();
+    assert_eq!(ids, [0, 51, 52, 53, 54, 55, 56, 57, 58, 59], "the latest, and the pinned one");
+    let mut balanced = full();
+    balanced.configure(ReplayPolicy::Balanced, 20, &mut rng);
+    assert_eq!(balanced.task_counts(), [10, 10]);
+    let mut reservoir = full();
+    reservoir.configure(ReplayPolicy::Reservoir, 20, &mut rng);
+    assert!(reservoir.len() == 20 && reservoir.items().iter().any(|item| item.id == 0));
+    let share = reservoir.task_counts()[0];
+    assert!((9..=18).contains(&share), "a draw from 40 of 60 gave {share} of 20");
+    reservoir.configure(ReplayPolicy::Reservoir, 0, &mut rng);
+    assert!(reservoir.is_empty(), "even pinned items go when there is no room at all");
+}
+
+#[test]
+fn an_example_put_in_by_hand_is_pinned_and_stands_once() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut buffer = ReplayBuffer::new(ReplayPolicy::Reservoir, 2);
+    for example in 0..2 {
+        buffer.insert(ReplayItem::new(0, example, vec![1, 2], 1, 1), &mut rng);
+    }
+    let item = |example| ReplayItem::new(1, example, vec![1, 2], 1, 9);
+    assert!(buffer.put(item(7), &mut rng) && !buffer.put(item(7), &mut rng));
+    assert_eq!((buffer.len(), buffer.task_counts()), (2, vec![1, 1]));
+    assert!(buffer.put(item(8), &mut rng) && !buffer.put(item(9), &mut rng), "then everything is pinned");
+    assert!(ReplayBuffer::from_jsonl(&buffer.to_jsonl()).is_ok());
+}

@@ -9,9 +9,9 @@ use crate::engine::landscape_report::{BarrierLine, GainLine, PathMark, PathPoint
 use crate::engine::prepare::Prepared;
 use crate::engine::run::Sink;
 use crate::landscape::barrier::{barrier, gain, mean_over_tasks};
-use crate::landscape::path::{Path, arc_lengths, grid, grid_between};
+use crate::landscape::path::{Path, arc_lengths, coarse_to_fine, grid, grid_between};
 use crate::landscape::similarity::updates::update_distance;
-use crate::model::{Adapter, AdapterVars};
+use crate::model::{Adapter, AdapterVars, Overlay};
 use crate::platform;
 use std::ops::Range;
 
@@ -40,7 +40,31 @@ pub struct PathRequest {
     pub curve: CurveSettings,
 }
 
-/// Measures a path through the anchors.
+/// Where the points of a measured path are.
+pub struct PathGround {
+    shape: PathShape,
+    /// Ends and bends.
+    controls: Vec<Adapter>,
+    path: Path,
+}
+
+impl PathGround {
+    /// The point at `t`, to lay over the model.
+    #[must_use]
+    pub fn overlay(&self, t: f64) -> Overlay {
+        factors_at(self.shape, &self.controls, &[self.path.coefficients(t)]).into()
+    }
+
+    /// The point at `t` as one adapter; `None` on the product line, whose points have twice the rank.
+    #[must_use]
+    pub fn adapter(&self, t: f64) -> Option<Adapter> {
+        let first = self.controls.first().filter(|_| self.shape != PathShape::Product)?;
+        Some(first.combine(&self.controls, &self.path.coefficients(t)))
+    }
+}
+
+/// Measures a path through the anchors: its ends first, then halfway between what is there. `partial` is given what is known
+/// after each pass.
 ///
 /// # Errors
 /// A form that does not go with so many anchors, or a device that fails. After a stop the report holds what was measured.
@@ -51,7 +75,8 @@ pub async fn explore_path(
     look: &Look,
     control: &Control,
     emit: Sink<'_>,
-) -> Result<PathReport, EngineError> {
+    partial: &mut dyn FnMut(PathReport),
+) -> Result<(PathReport, PathGround), EngineError> {
     let (start, started_unix) = clock();
     let two = <&[Anchor; 2]>::try_from(anchors).ok();
     if request.points < 2 || anchors.len() < 2 {
@@ -105,14 +130,11 @@ pub async fn explore_path(
     ts.sort_by(f64::total_cmp);
     ts.dedup();
     let coefficients: Vec<Vec<f64>> = ts.iter().map(|&t| path.coefficients(t)).collect();
-    let points = |range: Range<usize>| factors_at(request.shape, &controls, &coefficients[range]);
-    let explorer = Explorer::new(prepared, look.explorer)?;
-    watch.phase("measuring", path.name(), ts.len());
-    let mut tell = |_: usize, part: &[Measured]| watch.advance(part.len());
-    let measured = explorer.measure(ts.len(), &points, &mut tell).await?;
-    if measured.len() < ts.len() {
-        warnings.push(format!("stopped after {} of {} points", measured.len(), ts.len()));
-    }
+    let order = coarse_to_fine(ts.len());
+    let points = |range: Range<usize>| {
+        let places: Vec<Vec<f64>> = order[range].iter().map(|&index| coefficients[index].clone()).collect();
+        factors_at(request.shape, &controls, &places)
+    };
     let lengths = match (request.shape, two) {
         // The way is straight in the updates, so its length is their distance.
         (PathShape::Product, Some([a, b])) => {
@@ -121,40 +143,62 @@ pub async fn explore_path(
         }
         _ => arc_lengths(&gram(&controls).await?, &coefficients)?,
     };
-    let marks = names.iter().zip(knots).map(|(name, t)| PathMark { name: name.clone(), t }).collect();
+    let marks: Vec<PathMark> = names.iter().zip(knots).map(|(name, t)| PathMark { name: name.clone(), t }).collect();
     let tasks = TaskNames::of(prepared);
-    let judged = judge(&ts[..measured.len()], &measured, &tasks.names)?;
     let model = &prepared.model;
-    let points = measured.into_iter().zip(ts).zip(coefficients).zip(lengths);
-    Ok(PathReport {
-        title: look.title.clone(),
-        model: model.name.clone(),
-        device: model.device_name.clone(),
-        seed: look.seed,
-        kind: if request.shape == PathShape::Product { "product line".into() } else { path.name().into() },
-        ends: names,
-        marks,
-        points: points
-            .map(|(((measured, t), coefficients), arc_length)| PathPoint {
-                t,
-                coefficients,
-                arc_length,
-                losses: measured.losses,
-                scores: measured.scores,
-            })
-            .collect(),
-        tasks: tasks.names,
-        metrics: tasks.metrics,
-        chance: tasks.chance,
-        barriers: judged.barriers,
-        gain: judged.gain,
-        examples_per_task: look.explorer.examples,
-        command: look.command.clone(),
-        version: env!("CARGO_PKG_VERSION").to_string(),
-        started_unix,
-        secs: platform::now_secs() - start,
-        warnings,
-    })
+    let report = |slots: &[Option<Measured>], warnings: Vec<String>| -> Result<PathReport, EngineError> {
+        let known: Vec<usize> = (0..slots.len()).filter(|&index| slots[index].is_some()).collect();
+        let at: Vec<f64> = known.iter().map(|&index| ts[index]).collect();
+        let measured: Vec<Measured> = known.iter().filter_map(|&index| slots[index].clone()).collect();
+        let judged = judge(&at, &measured, &tasks.names)?;
+        let points = known.iter().zip(measured).map(|(&index, measured)| PathPoint {
+            t: ts[index],
+            coefficients: coefficients[index].clone(),
+            arc_length: lengths[index],
+            losses: measured.losses,
+            scores: measured.scores,
+        });
+        Ok(PathReport {
+            title: look.title.clone(),
+            model: model.name.clone(),
+            device: model.device_name.clone(),
+            seed: look.seed,
+            kind: if request.shape == PathShape::Product { "product line".into() } else { path.name().into() },
+            ends: names.clone(),
+            marks: marks.clone(),
+            points: points.collect(),
+            tasks: tasks.names.clone(),
+            metrics: tasks.metrics.clone(),
+            chance: tasks.chance.clone(),
+            barriers: judged.barriers,
+            gain: judged.gain,
+            examples_per_task: look.explorer.examples,
+            command: look.command.clone(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            started_unix,
+            secs: platform::now_secs() - start,
+            warnings,
+        })
+    };
+    let explorer = Explorer::new(prepared, look.explorer)?;
+    watch.phase("measuring", path.name(), ts.len());
+    let mut slots: Vec<Option<Measured>> = vec![None; ts.len()];
+    let mut tell = |first: usize, part: &[Measured]| {
+        for (&index, measured) in order[first..].iter().zip(part) {
+            slots[index] = Some(measured.clone());
+        }
+        // A part without both ends has no chord yet and is not told.
+        if let Ok(report) = report(&slots, Vec::new()) {
+            partial(report);
+        }
+        watch.advance(part.len())
+    };
+    let measured = explorer.measure(ts.len(), &points, &mut tell).await?;
+    if measured.len() < ts.len() {
+        warnings.push(format!("stopped after {} of {} points", measured.len(), ts.len()));
+    }
+    let report = report(&slots, warnings)?;
+    Ok((report, PathGround { shape: request.shape, controls, path }))
 }
 
 /// The factors of some points, one block each. Of the product line a point is both adapters, each with its weight.

@@ -44,7 +44,21 @@ pub struct PlaneRequest {
     pub tracks: Vec<Track>,
 }
 
-/// Measures a plane. The first anchors lay it (three, all, or one, by its shape); all are shown on it.
+/// Where the points of a measured plane are.
+pub struct PlaneGround {
+    vectors: Vec<Adapter>,
+    plane: Plane,
+}
+
+impl PlaneGround {
+    /// The point at these coordinates.
+    #[must_use]
+    pub fn adapter(&self, x: f64, y: f64) -> Option<Adapter> {
+        Some(self.vectors.first()?.combine(&self.vectors, &self.plane.coefficients(x, y)))
+    }
+}
+
+/// Measures a plane, coarse to fine; `partial` is given what is known after each pass. The first anchors lay it (three, all, or one, by its shape); all are shown on it.
 ///
 /// # Errors
 /// Anchors on one line, too few of them, or a device that fails. After a stop the report holds what was measured.
@@ -55,7 +69,8 @@ pub async fn explore_plane(
     look: &Look,
     control: &Control,
     emit: Sink<'_>,
-) -> Result<PlaneReport, EngineError> {
+    partial: &mut dyn FnMut(PlaneReport),
+) -> Result<(PlaneReport, PlaneGround), EngineError> {
     let (start, started_unix) = clock();
     let mut watch = Watch { control, emit, done: 0, total: 0 };
     if request.points < 2 {
@@ -114,60 +129,66 @@ pub async fn explore_plane(
             .collect();
         Adapter::stack(&points.iter().collect::<Vec<_>>())
     };
-    let explorer = Explorer::new(prepared, look.explorer)?;
-    watch.phase("measuring", "plane", order.len());
-    let mut tell = |_: usize, part: &[Measured]| watch.advance(part.len());
-    let found = explorer.measure(order.len(), &points, &mut tell).await?;
-    let mut warnings = Vec::new();
-    if found.len() < order.len() {
-        warnings.push(format!("stopped after {} of {} points", found.len(), order.len()));
-    }
-    let mut measured = vec![Measured::default(); order.len()];
-    for (&index, point) in order.iter().zip(found) {
-        measured[index] = point;
-    }
     let tasks = TaskNames::of(prepared);
     let count = tasks.names.len();
-    let losses: Vec<_> = (0..count).map(|task| column(&measured, task, |point| &point.losses)).collect();
-    let scores: Vec<_> = (0..count).map(|task| column(&measured, task, |point| &point.scores)).collect();
     let mark = |name: &str, at: &Position| PlaneMark { name: name.into(), x: at.x, y: at.y, residual: at.residual };
     let model = &prepared.model;
-    Ok(PlaneReport {
-        title: look.title.clone(),
-        model: model.name.clone(),
-        device: model.device_name.clone(),
-        seed: look.seed,
-        kind: match request.shape {
-            PlaneShape::Through => "three adapters".into(),
-            PlaneShape::Principal => "PCA".into(),
-            PlaneShape::Random => "random directions".into(),
-        },
-        anchors: anchors.iter().zip(&marks).map(|(anchor, at)| mark(&anchor.name, at)).collect(),
-        tracks: tracks
-            .iter()
-            .zip(&ways)
-            .map(|((name, points), way)| PlaneTrack {
-                name: name.clone(),
-                points: points.iter().zip(way).map(|(point, at)| mark(&point.name, at)).collect(),
-            })
-            .collect(),
-        losses: mean_over_tasks(&losses)?,
-        scores: mean_over_tasks(&scores)?,
-        per_task_losses: losses,
-        per_task_scores: scores,
-        xs: grid.xs,
-        ys: grid.ys,
-        tasks: tasks.names,
-        metrics: tasks.metrics,
-        chance: tasks.chance,
-        explained: plane.explained(),
-        examples_per_task: look.explorer.examples,
-        command: look.command.clone(),
-        version: env!("CARGO_PKG_VERSION").to_string(),
-        started_unix,
-        secs: platform::now_secs() - start,
-        warnings,
-    })
+    let report = |measured: &[Measured], warnings: Vec<String>| -> Result<PlaneReport, EngineError> {
+        let losses: Vec<_> = (0..count).map(|task| column(measured, task, |point| &point.losses)).collect();
+        let scores: Vec<_> = (0..count).map(|task| column(measured, task, |point| &point.scores)).collect();
+        let ways = tracks.iter().zip(&ways).map(|((name, points), way)| PlaneTrack {
+            name: name.clone(),
+            points: points.iter().zip(way).map(|(point, at)| mark(&point.name, at)).collect(),
+        });
+        Ok(PlaneReport {
+            title: look.title.clone(),
+            model: model.name.clone(),
+            device: model.device_name.clone(),
+            seed: look.seed,
+            kind: match request.shape {
+                PlaneShape::Through => "three adapters".into(),
+                PlaneShape::Principal => "PCA".into(),
+                PlaneShape::Random => "random directions".into(),
+            },
+            anchors: anchors.iter().zip(&marks).map(|(anchor, at)| mark(&anchor.name, at)).collect(),
+            tracks: ways.collect(),
+            losses: mean_over_tasks(&losses)?,
+            scores: mean_over_tasks(&scores)?,
+            per_task_losses: losses,
+            per_task_scores: scores,
+            xs: grid.xs.clone(),
+            ys: grid.ys.clone(),
+            tasks: tasks.names.clone(),
+            metrics: tasks.metrics.clone(),
+            chance: tasks.chance.clone(),
+            explained: plane.explained(),
+            examples_per_task: look.explorer.examples,
+            command: look.command.clone(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            started_unix,
+            secs: platform::now_secs() - start,
+            warnings,
+        })
+    };
+    let explorer = Explorer::new(prepared, look.explorer)?;
+    watch.phase("measuring", "plane", order.len());
+    let mut measured = vec![Measured::default(); order.len()];
+    let mut tell = |first: usize, part: &[Measured]| {
+        for (&index, point) in order[first..].iter().zip(part) {
+            measured[index] = point.clone();
+        }
+        if let Ok(report) = report(&measured, Vec::new()) {
+            partial(report);
+        }
+        watch.advance(part.len())
+    };
+    let found = explorer.measure(order.len(), &points, &mut tell).await?.len();
+    let mut warnings = Vec::new();
+    if found < order.len() {
+        warnings.push(format!("stopped after {found} of {} points", order.len()));
+    }
+    let report = report(&measured, warnings)?;
+    Ok((report, PlaneGround { vectors, plane }))
 }
 
 /// The adapters of every track, which must have the layout and the scale of the plane's.

@@ -1,13 +1,15 @@
 //! What a run leaves: what its learners have learnt, as files, and its report.
 
-use super::Run;
+use super::{Gathered, Run};
 use crate::continual::Learnt;
 use crate::engine::EngineError;
 use crate::engine::config::ExperimentConfig;
 use crate::engine::evaluator::read;
-use crate::engine::report::{BufferSummary, RunReport, TaskSummary, thin_steps};
+use crate::engine::report::{BufferSummary, RunReport, StepReport, TaskSummary, thin_steps};
+use crate::engine::run_folder::RunFolder;
 use crate::model::{Adapter, PlainAdapter};
 use crate::platform;
+use std::path::Path;
 
 /// Step reports kept in the report.
 const KEPT_STEPS: usize = 2000;
@@ -90,9 +92,79 @@ impl Run {
                 n_seen: buffer.n_seen(),
                 shares: buffer.task_shares(),
             }),
-            warnings: self.prepared.warnings.clone(),
+            warnings: self.prepared.warnings.iter().chain(&self.gathered.by_hand).cloned().collect(),
         })
     }
+}
+
+/// What an interrupted run had gathered by its last checkpoint, without loading its model: the report as far as it is known, all
+/// steps, and a warning where the checkpoint is an older one. `None` before the first checkpoint.
+///
+/// # Errors
+/// A checkpoint that cannot be read, or a configuration that names an unknown method.
+pub fn read_interrupted(
+    folder: &RunFolder,
+    config: &ExperimentConfig,
+) -> Result<Option<(RunReport, Vec<StepReport>, Option<String>)>, EngineError> {
+    let Some((checkpoint, warning)) = folder.checkpoint()? else { return Ok(None) };
+    let gathered: Gathered = checkpoint.get_state("gathered")?;
+    let Some(method) = config.methods.first() else { return Ok(None) };
+    let (entry, _) = method.resolve()?;
+    let chance = |task| gathered.learners.first().and_then(|learner| learner.matrix.chance(task));
+    let tasks = config.tasks.iter().zip(&gathered.zero_shot).enumerate().map(|(index, (task, zero_shot))| {
+        let name = task.short_name();
+        TaskSummary {
+            name: name.clone(),
+            title: name,
+            chance: chance(index).unwrap_or(f64::NAN),
+            zero_shot: *zero_shot,
+            source: task.source().to_string(),
+            ..TaskSummary::default()
+        }
+    });
+    let report = RunReport {
+        title: config.title.clone(),
+        method: entry.name.to_string(),
+        method_label: entry.label.to_string(),
+        seed: config.seed,
+        model: config.model.clone(),
+        tasks: tasks.collect(),
+        learners: gathered.learners.clone(),
+        headline: gathered.headline,
+        steps: thin_steps(&gathered.steps, KEPT_STEPS),
+        train_secs: gathered.train_secs,
+        eval_secs: gathered.eval_secs,
+        settings: flat_settings(config),
+        command: gathered.command.clone(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        started_unix: gathered.started_unix,
+        warnings: gathered.by_hand.clone(),
+        ..RunReport::default()
+    };
+    Ok(Some((report, gathered.steps, warning)))
+}
+
+/// The adapters in a run's folder: task index, learner, path; in the order of tasks.
+#[must_use]
+pub fn written_adapters(folder: &Path) -> Vec<(usize, String, String)> {
+    let names = |path: &Path| {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    };
+    let root = folder.join("adapters");
+    let mut found = Vec::new();
+    for task in names(&root) {
+        let Some(number) = task.split('-').next().and_then(|number| number.parse::<usize>().ok()) else { continue };
+        for learner in names(&root.join(&task)) {
+            let path = root.join(&task).join(&learner);
+            if path.join("adapter_config.json").is_file() {
+                found.push((number.saturating_sub(1), learner, path.display().to_string()));
+            }
+        }
+    }
+    found
 }
 
 /// The configuration as `section.name = value` lines, without the lists of tasks and methods.

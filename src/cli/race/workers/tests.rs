@@ -1,7 +1,7 @@
 //! The machine's shares, reasons of failures, and processes that end in every way: `sh` stands for the program.
 
 use super::*;
-use crate::engine::protocol::Command as Order;
+use crate::engine::protocol::Steer as Order;
 use crate::engine::race::config::RaceConfig;
 use crate::platform::scratch::{ScratchFolder, folder};
 use std::fs;

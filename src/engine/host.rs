@@ -1,0 +1,238 @@
+//! The engine behind a window: takes commands, never keeps the window waiting, and tells events.
+//!
+//! Three kinds of work, so that looking at a file need not wait for a training: the *desk* (`desk`) is one thread that owns
+//! every tensor and does one job after the other; the *clerk* (`clerk`) reads and writes files; a download has a thread of its
+//! own. What concerns the run in progress goes into its tray ([`Control::post`]) and is done between two steps.
+
+mod clerk;
+mod desk;
+mod runs;
+
+use super::catalogue::catalogue;
+use super::config::ExperimentConfig;
+use super::control::Control;
+use super::protocol::{Command, Event, Level};
+use crate::continual::find;
+use crate::platform::{self, PlatformError};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where events go; every thread has a clone. Telling wakes the window.
+#[derive(Clone)]
+struct Teller {
+    events: Sender<Event>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Teller {
+    fn tell(&self, event: Event) {
+        // Nobody listens any more when the window is closed.
+        let _ = self.events.send(event);
+        (self.wake)();
+    }
+}
+
+/// What the threads share.
+#[derive(Default)]
+struct Shared {
+    /// Of the job in progress.
+    control: Mutex<Control>,
+    /// The exploration in progress, if the job is one.
+    exploration: Mutex<Option<u64>>,
+    /// Is the job in progress a run?
+    runs: AtomicBool,
+    watches_buffer: AtomicBool,
+    /// Queued runs and explorations that nobody wants any more.
+    dropped: Mutex<BTreeSet<u64>>,
+    /// Downloads that were cancelled.
+    cancelled: Mutex<BTreeSet<u64>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One job of the desk.
+enum Job {
+    /// One method of an experiment. `whole` is the experiment with all its methods, which are cut alike.
+    Run {
+        run: usize,
+        runs: usize,
+        frozen: Box<ExperimentConfig>,
+        whole: Arc<ExperimentConfig>,
+    },
+    Resume {
+        run: usize,
+        folder: PathBuf,
+    },
+    /// Anything else that needs tensors.
+    Other(Box<Command>),
+    /// Fails as only a fault of the program can.
+    #[cfg(test)]
+    Die {
+        run: usize,
+    },
+}
+
+/// The engine and its threads. Dropping it stops the run in progress with a checkpoint.
+pub struct Host {
+    jobs: Sender<Job>,
+    papers: Sender<Command>,
+    events: Receiver<Event>,
+    teller: Teller,
+    shared: Arc<Shared>,
+}
+
+impl Host {
+    /// Starts the threads. `wake` is called after every event; `runs_folder` is told to the front end as the place for new runs.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(runs_folder: &str, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, PlatformError> {
+        let (to_front, events) = channel();
+        let teller = Teller { events: to_front, wake };
+        let shared = Arc::new(Shared::default());
+        let (jobs, waiting) = channel();
+        let (papers, letters) = channel();
+        let (desk_teller, desk_shared) = (teller.clone(), shared.clone());
+        platform::spawn("engine", move || async move { desk::work(&waiting, &desk_shared, &desk_teller) })?;
+        let (clerk_teller, clerk_shared) = (teller.clone(), shared.clone());
+        platform::spawn("files", move || async move { clerk::work(&letters, &clerk_shared, &clerk_teller) })?;
+        teller.tell(Event::Ready { catalogue: Box::new(catalogue()), runs_folder: runs_folder.to_string() });
+        Ok(Self { jobs, papers, events, teller, shared })
+    }
+
+    /// All events since the last call, oldest first.
+    pub fn receive(&self) -> Vec<Event> {
+        self.events.try_iter().collect()
+    }
+
+    /// Takes a command; returns at once.
+    pub fn send(&self, command: Command) {
+        match command {
+            Command::Steer { steer } => lock(&self.shared.control).send(steer),
+            Command::WatchBuffer { on } => {
+                self.shared.watches_buffer.store(on, Ordering::SeqCst);
+                lock(&self.shared.control).watch_buffer(on);
+            }
+            Command::StopGenerating { id } => lock(&self.shared.control).stop_generating(id),
+            Command::StopMeasuring { id } => {
+                if *lock(&self.shared.exploration) == Some(id) {
+                    lock(&self.shared.control).send(super::protocol::Steer::Stop);
+                } else {
+                    lock(&self.shared.dropped).insert(id);
+                }
+            }
+            Command::Unqueue { run } => {
+                lock(&self.shared.dropped).insert(run as u64);
+                self.teller.tell(Event::Unqueued { run });
+            }
+            Command::CancelDownload { id } => {
+                lock(&self.shared.cancelled).insert(id);
+            }
+            Command::Start { run, experiment } => self.queue(run, &experiment),
+            Command::ResumeRun { run, folder } => self.job(Job::Resume { run, folder: folder.into() }),
+            command @ (Command::EditBuffer { .. } | Command::PreviewBuffer { .. } | Command::MapBuffer) => {
+                if self.shared.runs.load(Ordering::SeqCst) {
+                    lock(&self.shared.control).post(command);
+                } else {
+                    let message =
+                        "no run is in progress: the buffer lives with its run. Start or resume one".to_string();
+                    self.teller.tell(Event::Refused { what: "the replay buffer".into(), message });
+                }
+            }
+            command @ (Command::Generate { .. } | Command::Mark { .. } | Command::ExportAdapter { .. })
+                if self.shared.runs.load(Ordering::SeqCst) =>
+            {
+                lock(&self.shared.control).post(command);
+            }
+            command @ (Command::Generate { .. }
+            | Command::Mark { .. }
+            | Command::ExportAdapter { .. }
+            | Command::FindDevices
+            | Command::MeasurePath { .. }
+            | Command::MeasurePlane { .. }) => self.job(Job::Other(Box::new(command))),
+            command => {
+                let lost = self.papers.send(command).is_err();
+                if lost {
+                    self.teller.tell(Event::EngineDied {
+                        message: "the thread for files has ended: start the program again".into(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn job(&self, job: Job) {
+        if self.jobs.send(job).is_err() {
+            self.teller
+                .tell(Event::EngineDied { message: "the engine's thread has ended: start the program again".into() });
+        }
+    }
+
+    /// Queues one run for each method.
+    fn queue(&self, first: usize, experiment: &ExperimentConfig) {
+        if let Err(error) = experiment.check() {
+            self.teller.tell(Event::Refused { what: "the experiment cannot start".into(), message: error.to_string() });
+            return;
+        }
+        let whole = Arc::new(experiment.clone());
+        for (index, method) in experiment.methods.iter().enumerate() {
+            let mut frozen = Box::new(super::experiment::with_absolute_paths(experiment));
+            frozen.methods = vec![method.clone()];
+            let label = find(method.name()).map_or_else(|_| method.name().to_string(), |entry| entry.label.to_string());
+            let run = first + index;
+            self.teller.tell(Event::RunQueued { run, method_label: label, experiment: frozen.clone() });
+            self.job(Job::Run { run, runs: experiment.methods.len(), frozen, whole: whole.clone() });
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        lock(&self.shared.control).send(super::protocol::Steer::Stop);
+    }
+}
+
+/// A panic's message, for people.
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".to_string())
+}
+
+/// A line of the log.
+fn logged(message: impl Into<String>) -> Event {
+    Event::Logged { level: Level::Info, message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_dies_says_so_and_the_next_one_works() {
+        let woken = Arc::new(AtomicBool::new(false));
+        let bell = woken.clone();
+        let host = Host::start("runs", Arc::new(move || bell.store(true, Ordering::SeqCst))).unwrap();
+        host.job(Job::Die { run: 3 });
+        host.send(Command::FindDevices);
+        let mut told = Vec::new();
+        while !told.iter().any(|event| matches!(event, Event::DevicesFound { .. })) {
+            told.extend(host.events.recv_timeout(std::time::Duration::from_secs(120)));
+        }
+        assert!(woken.load(Ordering::SeqCst));
+        assert!(
+            told.iter()
+                .any(|event| matches!(event, Event::Failed { run: 3, message } if message.contains("resume the run")))
+        );
+        assert!(
+            told.iter().any(|event| matches!(event, Event::EngineDied { message } if message.contains("on purpose")))
+        );
+        let Some(Event::DevicesFound { devices }) = told.pop() else { panic!("the devices are last") };
+        assert!(devices[0].setting == "cpu" && devices[0].step_secs.is_some());
+    }
+}

@@ -1,0 +1,294 @@
+//! The desk: the one thread that owns tensors. One job after the other; a job that panics ends alone.
+
+use super::{Job, Shared, Teller, lock, message_of};
+use crate::engine::config::ExperimentConfig;
+use crate::engine::control::Control;
+use crate::engine::device::{DeviceChoice, adapters, candidates};
+use crate::engine::evaluator::read;
+use crate::engine::experiment::load;
+use crate::engine::landscape::shelf::Shelf;
+use crate::engine::prepare::Prepared;
+use crate::engine::protocol::cards::DeviceCard;
+use crate::engine::protocol::{AdapterSource, Command, Event};
+use crate::engine::run::{Ending, Run, refusal};
+use crate::engine::run_folder::{CONFIG_FILE, RunFolder};
+use crate::engine::{EngineError, bench, writer};
+use crate::io::peft;
+use crate::model::{Adapter, Overlay};
+use crate::platform;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+
+/// Memory is told at most once in so many seconds.
+const MEMORY_SECS: f64 = 1.0;
+/// Seconds spent on measuring each device.
+const DEVICE_SECS: f64 = 1.5;
+
+/// Does jobs until the window is gone.
+pub(super) fn work(jobs: &Receiver<Job>, shared: &Shared, teller: &Teller) {
+    let mut desk = Desk::default();
+    while let Ok(job) = jobs.recv() {
+        let control = Control::default();
+        control.watch_buffer(shared.watches_buffer.load(Ordering::SeqCst));
+        *lock(&shared.control) = control.clone();
+        let run = match &job {
+            Job::Run { run, .. } | Job::Resume { run, .. } => Some(*run),
+            Job::Other(_) => None,
+            #[cfg(test)]
+            Job::Die { run } => Some(*run),
+        };
+        shared.runs.store(run.is_some(), Ordering::SeqCst);
+        let result =
+            catch_unwind(AssertUnwindSafe(|| platform::block_on(desk.carry_out(job, &control, shared, teller))));
+        shared.runs.store(false, Ordering::SeqCst);
+        *lock(&shared.exploration) = None;
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => teller.tell(Event::Refused { what: "the engine".into(), message: error.to_string() }),
+            Err(panic) => {
+                // What it held may be half changed, and a lost device stays lost: begin anew.
+                desk = Desk::default();
+                let cause = message_of(&*panic);
+                let message = format!(
+                    "the engine stopped by a fault of its own ({cause}). Nothing on the disk is lost: resume the run, it goes on from its last checkpoint, or choose the CPU as device"
+                );
+                if let Some(run) = run {
+                    teller.tell(Event::Failed { run, message: message.clone() });
+                }
+                teller.tell(Event::EngineDied { message });
+            }
+        }
+        // What was asked of the run after its last look at the tray needs no run.
+        while let Some(command) = control.take() {
+            let late = Job::Other(Box::new(command));
+            let done =
+                catch_unwind(AssertUnwindSafe(|| platform::block_on(desk.carry_out(late, &control, shared, teller))));
+            if done.is_err() {
+                desk = Desk::default();
+            }
+        }
+        teller.tell(Event::PhaseStarted { phase: "idle".into(), detail: String::new() });
+    }
+}
+
+/// What stays in memory from job to job.
+#[derive(Default)]
+struct Desk {
+    /// The last model and tasks, and the experiment they were prepared for.
+    prepared: Option<(ExperimentConfig, Arc<Prepared>)>,
+    shelf: Shelf,
+}
+
+impl Desk {
+    async fn carry_out(&mut self, job: Job, control: &Control, shared: &Shared, teller: &Teller) {
+        let mut told_memory = 0.0;
+        let mut emit = |event: Event| {
+            teller.tell(event);
+            let now = platform::now_secs();
+            if now - told_memory > MEMORY_SECS {
+                told_memory = now;
+                if let Some(peak_bytes) = platform::peak_memory_bytes() {
+                    teller.tell(Event::MemoryMeasured { peak_bytes });
+                }
+            }
+        };
+        match job {
+            Job::Run { run, runs, frozen, whole } => {
+                if lock(&shared.dropped).remove(&(run as u64)) {
+                    return;
+                }
+                let result = self.run((run, runs), *frozen, &whole, control, &mut emit).await;
+                if let Err(error) = result {
+                    emit(Event::Failed { run, message: error.to_string() });
+                }
+            }
+            #[cfg(test)]
+            Job::Die { .. } => panic!("dying on purpose"),
+            Job::Resume { run, folder } => {
+                if let Err(error) = self.resume(run, &folder, control, &mut emit).await {
+                    emit(Event::Failed { run, message: error.to_string() });
+                }
+            }
+            Job::Other(command) => {
+                let id = match &*command {
+                    Command::MeasurePath { id, .. } | Command::MeasurePlane { id, .. } => Some(*id),
+                    _ => None,
+                };
+                if id.is_some_and(|id| lock(&shared.dropped).remove(&id)) {
+                    return;
+                }
+                *lock(&shared.exploration) = id;
+                if let Err(error) = self.other(&command, control, &mut emit).await {
+                    emit(refusal(&command, &error));
+                }
+            }
+        }
+    }
+
+    /// Model and tasks of an experiment; those of the last job, if they are the same.
+    async fn prepare(
+        &mut self,
+        experiment: &ExperimentConfig,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<Arc<Prepared>, EngineError> {
+        let mut wanted = experiment.clone();
+        // What does not change model, tasks or the room for prompts.
+        (wanted.title, wanted.output) = (String::new(), String::new());
+        (wanted.replay, wanted.lora) = (Default::default(), Default::default());
+        let known = self.prepared.as_ref().filter(|(known, _)| *known == wanted);
+        if let Some((_, prepared)) = known {
+            return Ok(prepared.clone());
+        }
+        // Two models at once may be one too many.
+        self.prepared = None;
+        let prepared = load(experiment, emit).await?;
+        self.prepared = Some((wanted, prepared.clone()));
+        Ok(prepared)
+    }
+
+    async fn run(
+        &mut self,
+        (run, runs): (usize, usize),
+        frozen: ExperimentConfig,
+        whole: &ExperimentConfig,
+        control: &Control,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), EngineError> {
+        let prepared = self.prepare(whole, emit).await?;
+        let name = format!("{}-seed{}", frozen.methods.first().map_or("run", |method| method.name()), frozen.seed);
+        let folder = RunFolder::create(Path::new(&frozen.output), &name, &frozen)?;
+        let command = format!("thalweg run {}", folder.path().join(CONFIG_FILE).display());
+        let mut run = Run::new(frozen, (run, runs), prepared, Some(folder), command)?;
+        run.execute(control, emit).await.map(|ending: Ending| drop(ending))
+    }
+
+    async fn resume(
+        &mut self,
+        run: usize,
+        path: &Path,
+        control: &Control,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), EngineError> {
+        let (folder, config) = RunFolder::open(path)?;
+        let prepared = self.prepare(&config, emit).await?;
+        let command = format!("thalweg run {}", path.join(CONFIG_FILE).display());
+        let mut run = Run::new(config, (run, 1), prepared, Some(folder), command)?;
+        run.restore(emit)?;
+        run.execute(control, emit).await.map(drop)
+    }
+
+    async fn other(
+        &mut self,
+        command: &Command,
+        control: &Control,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), EngineError> {
+        match command {
+            Command::FindDevices => {
+                emit(Event::PhaseStarted { phase: "measuring devices".into(), detail: String::new() });
+                let devices = find_devices().await?;
+                emit(Event::DevicesFound { devices });
+                Ok(())
+            }
+            Command::Generate { id, prompt, sources, sampling, experiment } => {
+                let prepared = self.prepare(experiment, emit).await?;
+                emit(Event::PhaseStarted { phase: "generating".into(), detail: String::new() });
+                for (index, source) in sources.iter().enumerate() {
+                    let overlay = self.overlay(source, &prepared).await?;
+                    let mut tell = |text: &str, done: bool, tokens_per_sec: f64| {
+                        let text = text.to_string();
+                        emit(Event::Generated { id: *id, source: index, text, done, tokens_per_sec });
+                        !control.is_unwanted(*id)
+                    };
+                    writer::write(&prepared, &overlay, prompt, sampling, &mut tell).await?;
+                }
+                Ok(())
+            }
+            Command::Mark { id, source, examples, experiment } => {
+                let prepared = self.prepare(experiment, emit).await?;
+                let overlay = self.overlay(source, &prepared).await?;
+                let examples = writer::mark(&prepared, &overlay, examples).await?;
+                emit(Event::Marked { id: *id, examples });
+                Ok(())
+            }
+            Command::ExportAdapter { from, path } => {
+                self.export(from, Path::new(path)).await?;
+                emit(Event::Exported { what: "the adapter".into(), path: path.clone() });
+                Ok(())
+            }
+            Command::MeasurePath { id, path, experiment } => {
+                let prepared = self.prepare(experiment, emit).await?;
+                self.shelf.measure_path(*id, path, &prepared, experiment.seed, control, emit).await
+            }
+            Command::MeasurePlane { id, plane, experiment } => {
+                let prepared = self.prepare(experiment, emit).await?;
+                self.shelf.measure_plane(*id, plane, &prepared, experiment.seed, control, emit).await
+            }
+            _ => Err(EngineError::Setting("no run is in progress: start or resume one".into())),
+        }
+    }
+
+    async fn overlay(&self, source: &AdapterSource, prepared: &Prepared) -> Result<Overlay, EngineError> {
+        match source {
+            AdapterSource::Base => Ok(Overlay::default()),
+            AdapterSource::Folder { path } => writer::read_overlay(Path::new(path), &prepared.model),
+            AdapterSource::Live { .. } => Err(EngineError::Setting(
+                "the run is over, so its learners live in its folder now: choose one of the run's adapters".into(),
+            )),
+            AdapterSource::OnPath { .. } | AdapterSource::OnPlane { .. } => self.shelf.overlay(source),
+        }
+    }
+
+    async fn export(&self, from: &AdapterSource, path: &Path) -> Result<(), EngineError> {
+        match from {
+            AdapterSource::Folder { path: folder } => writer::copy_adapter(Path::new(folder), path),
+            AdapterSource::OnPath { .. } | AdapterSource::OnPlane { .. } => {
+                let adapter = self.shelf.adapter(from)?;
+                let plain = Adapter::plain(adapter.layout(), &read(adapter.flat()).await?);
+                let model = self.prepared.as_ref().map(|(_, prepared)| &prepared.model);
+                let name = model.map(|model| model.name.as_str());
+                let fingerprint = model.map(|model| model.fingerprint.as_str());
+                Ok(peft::write_adapter(path, &plain, name, fingerprint)?)
+            }
+            _ => Err(EngineError::Setting(
+                "this is no adapter that could be exported: choose one from a run's folder".into(),
+            )),
+        }
+    }
+}
+
+/// All devices of the machine with the time of a small model's LoRA step.
+async fn find_devices() -> Result<Vec<DeviceCard>, EngineError> {
+    let (shape, workload) = (bench::stories260k()?, bench::Workload::small());
+    let mut cards = Vec::new();
+    let mut settings = vec![("cpu".to_string(), None)];
+    settings.extend(adapters().await.into_iter().map(|adapter| (format!("webgpu:{}", adapter.index), Some(adapter))));
+    for (setting, adapter) in settings {
+        let mut card = DeviceCard { setting: setting.clone(), ..DeviceCard::default() };
+        if let Some(adapter) = &adapter {
+            card.name.clone_from(&adapter.name);
+            let software = if adapter.is_software() { ", a software renderer" } else { "" };
+            card.detail = format!("{} on {}{software}; driver {}", adapter.kind, adapter.backend, adapter.driver);
+        }
+        let opened = match DeviceChoice::parse(&setting) {
+            Ok(choice) => candidates(&choice).await,
+            Err(error) => Err(error),
+        };
+        match opened.map(|mut list| list.pop()) {
+            Ok(Some(device)) => {
+                card.name.clone_from(&device.name);
+                match bench::measure_step(&device, &shape, &workload, "seq", bench::Budget::Secs(DEVICE_SECS)).await {
+                    Ok(timing) => card.step_secs = Some(timing.median_secs),
+                    Err(error) => card.error = Some(error.to_string()),
+                }
+            }
+            Ok(None) => card.error = Some("it is not there any more".into()),
+            Err(error) => card.error = Some(error.to_string()),
+        }
+        cards.push(card);
+    }
+    Ok(cards)
+}

@@ -1,0 +1,158 @@
+//! Run folders and capsules as a window opens, renames, packs and deletes them.
+
+use super::{Teller, logged};
+use crate::continual::replay::ReplayBuffer;
+use crate::engine::EngineError;
+use crate::engine::config::ExperimentConfig;
+use crate::engine::protocol::buffer::{BufferChange, BufferWatch};
+use crate::engine::protocol::{Command, Event};
+use crate::engine::report::{RunReport, StepReport};
+use crate::engine::run::{read_interrupted, written_adapters};
+use crate::engine::run_folder::{BUFFER_FILE, CHECKPOINT_FILE, CONFIG_FILE, RunFolder};
+use crate::io::IoError;
+use crate::io::atomic::write_file;
+use crate::io::capsule;
+use crate::platform;
+use std::path::{Path, PathBuf};
+
+/// A title that somebody gave a run; the configuration in the folder stays frozen.
+const TITLE_FILE: &str = "title.txt";
+
+/// Answers a command about runs.
+pub(super) fn answer(command: &Command, teller: &Teller) -> Result<(), EngineError> {
+    match command {
+        Command::OpenRuns { run, folder } => open_all(*run, Path::new(folder), teller),
+        Command::OpenCapsule { run, path } => open_capsule(*run, Path::new(path), teller),
+        Command::SaveCapsule { folder, path, .. } => save_capsule(Path::new(folder), Path::new(path), teller),
+        Command::RenameRun { run, folder, title } => {
+            let folder = run_folder(Path::new(folder))?;
+            write_file(&folder.join(TITLE_FILE), title.trim().as_bytes())?;
+            teller.tell(Event::RunRenamed { run: *run, title: title.trim().to_string() });
+            Ok(())
+        }
+        Command::DeleteRun { run, folder } => {
+            let folder = run_folder(Path::new(folder))?;
+            std::fs::remove_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
+            teller.tell(Event::RunDeleted { run: *run });
+            Ok(())
+        }
+        _ => Err(EngineError::Setting("this needs a run in progress: start or resume one".into())),
+    }
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> EngineError {
+    EngineError::Run(format!("{} cannot be used: {error}", path.display()))
+}
+
+/// The folder, if it is a run's: nothing else is ever deleted or written to.
+fn run_folder(folder: &Path) -> Result<PathBuf, EngineError> {
+    if folder.join(CONFIG_FILE).is_file() {
+        return Ok(folder.to_path_buf());
+    }
+    Err(EngineError::Run(format!("{} is no run's folder: {CONFIG_FILE} is missing there", folder.display())))
+}
+
+/// A run's folder, or all runs in a folder.
+fn open_all(first: usize, folder: &Path, teller: &Teller) -> Result<(), EngineError> {
+    if folder.join(CONFIG_FILE).is_file() {
+        teller.tell(open(first, folder, Some(folder))?);
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(folder).map_err(|error| refused(folder, &error))?;
+    let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    inside.retain(|path| path.join(CONFIG_FILE).is_file());
+    inside.sort();
+    if inside.is_empty() {
+        return Err(EngineError::Run(format!(
+            "{} holds no run: choose a run's folder (with {CONFIG_FILE}) or a folder of runs",
+            folder.display()
+        )));
+    }
+    let mut number = first;
+    for path in inside {
+        match open(number, &path, Some(&path)) {
+            Ok(event) => {
+                teller.tell(event);
+                number += 1;
+            }
+            Err(error) => teller.tell(Event::Warned { message: format!("left out {}: {error}", path.display()) }),
+        }
+    }
+    Ok(())
+}
+
+/// Everything that a folder tells of its run. `shown` is where it lives; `None` for a capsule,
+/// which is for looking at.
+fn open(run: usize, folder: &Path, shown: Option<&Path>) -> Result<Event, EngineError> {
+    let (opened, experiment) = RunFolder::open(folder)?;
+    let finished = opened.report()?;
+    let (report, steps, resumable): (Option<RunReport>, Vec<StepReport>, bool) = match finished {
+        Some(report) => {
+            let steps = report.steps.clone();
+            (Some(report), steps, false)
+        }
+        None => match interrupted(&opened, &experiment)? {
+            Some((report, steps)) => (Some(report), steps, true),
+            None => (None, Vec::new(), folder.join(CHECKPOINT_FILE).exists()),
+        },
+    };
+    let title = std::fs::read_to_string(folder.join(TITLE_FILE)).ok().filter(|title| !title.trim().is_empty());
+    let report = report.map(|mut report| {
+        report.title = title.unwrap_or_else(|| format!("{}, seed {}", report.method_label, report.seed));
+        Box::new(report)
+    });
+    Ok(Event::RunOpened {
+        run,
+        folder: shown.map(|path| path.display().to_string()),
+        experiment: Box::new(experiment),
+        report,
+        steps,
+        buffer: buffer(folder)?.map(Box::new),
+        adapters: written_adapters(folder),
+        resumable: resumable && shown.is_some(),
+    })
+}
+
+fn interrupted(
+    folder: &RunFolder,
+    experiment: &ExperimentConfig,
+) -> Result<Option<(RunReport, Vec<StepReport>)>, EngineError> {
+    Ok(read_interrupted(folder, experiment)?.map(|(report, steps, _)| (report, steps)))
+}
+
+/// The buffer that a finished run left.
+fn buffer(folder: &Path) -> Result<Option<BufferChange>, EngineError> {
+    let file = folder.join(BUFFER_FILE);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(IoError::reading(&file, &error).into()),
+    };
+    let buffer =
+        ReplayBuffer::from_jsonl(&text).map_err(|error| EngineError::Run(format!("{}: {error}", file.display())))?;
+    let last = buffer.items().iter().filter_map(|item| item.last_replay_step).max().unwrap_or(0);
+    Ok(BufferWatch::default().difference(&buffer, last))
+}
+
+fn save_capsule(folder: &Path, path: &Path, teller: &Teller) -> Result<(), EngineError> {
+    let folder = run_folder(folder)?;
+    let summary =
+        capsule::save(&folder, false, path, &mut |_, _| true).map_err(|error| EngineError::Run(error.to_string()))?;
+    teller.tell(logged(format!("packed {} files", summary.files)));
+    teller.tell(Event::Exported { what: "the capsule".into(), path: path.display().to_string() });
+    Ok(())
+}
+
+/// Unpacks a capsule into the cache, so that its adapters can be used too, and opens it from there.
+fn open_capsule(run: usize, path: &Path, teller: &Teller) -> Result<(), EngineError> {
+    let cache = platform::cache_folder().unwrap_or_else(std::env::temp_dir).join("capsules");
+    std::fs::create_dir_all(&cache).map_err(|error| refused(&cache, &error))?;
+    let stem = path.file_stem().map_or_else(|| "capsule".into(), |stem| stem.to_string_lossy().into_owned());
+    let inside = (1..10_000).map(|number| cache.join(format!("{stem}-{number}"))).find(|path| !path.exists());
+    let inside = inside.ok_or_else(|| EngineError::Run(format!("{} is full: empty it", cache.display())))?;
+    let file = std::fs::File::open(path).map_err(|error| refused(path, &error))?;
+    capsule::unpack(std::io::BufReader::new(file), &inside, &mut |_, _| true)
+        .map_err(|error| EngineError::Run(format!("{}: {error}", path.display())))?;
+    teller.tell(open(run, &inside, None)?);
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Where the panels are: a tree of splits and tabs that people drag about, close, reopen and find again at the next start.
+
+use super::tabs;
+use crate::ui::panel::{Context, Panel, PanelKind};
+use crate::ui::theme::Theme;
+use egui::{Frame, Id, Margin, RichText, Stroke, Ui, Visuals, WidgetText};
+use egui_tiles::{
+    Behavior, Container, Linear, LinearDir, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree,
+    UiResponse,
+};
+use std::collections::BTreeSet;
+
+/// Panels that share a place: one that was closed comes back beside its neighbours.
+const GROUPS: [&[PanelKind]; 4] = [
+    &[PanelKind::Model, PanelKind::Tasks],
+    &[PanelKind::Training],
+    &[PanelKind::Forgetting, PanelKind::Paths, PanelKind::Landscape],
+    &[PanelKind::Buffer, PanelKind::Runs, PanelKind::Generate, PanelKind::Log],
+];
+
+/// The tree of panels.
+pub struct Docking {
+    tree: Tree<PanelKind>,
+}
+
+/// Four groups, for a window of 1280 by 800: model and tasks over the settings on the left, what is forgotten in the
+/// middle, the buffer and the runs on the right.
+fn first_layout() -> Tree<PanelKind> {
+    let mut tiles = Tiles::default();
+    let group = |tiles: &mut Tiles<PanelKind>, kinds: &[PanelKind]| {
+        let panes = kinds.iter().map(|kind| tiles.insert_pane(*kind)).collect();
+        tiles.insert_tab_tile(panes)
+    };
+    let [setup, training, forgetting, memory] = GROUPS.map(|kinds| group(&mut tiles, kinds));
+    let split = |tiles: &mut Tiles<PanelKind>, dir, children: &[TileId], shares: &[f32]| {
+        let mut linear = Linear::new(dir, children.to_vec());
+        for (child, share) in children.iter().zip(shares) {
+            linear.shares.set_share(*child, *share);
+        }
+        tiles.insert_container(Container::Linear(linear))
+    };
+    let middle = split(&mut tiles, LinearDir::Vertical, &[training, forgetting], &[1.0, 1.0]);
+    let root = split(&mut tiles, LinearDir::Horizontal, &[setup, middle, memory], &[0.26, 0.44, 0.30]);
+    Tree::new(Id::unique("panels"), root, tiles)
+}
+
+/// A layout from elsewhere is used only if every tile is reached once and no panel stands twice.
+fn is_sound(tree: &Tree<PanelKind>) -> bool {
+    let (mut seen, mut kinds) = (Vec::new(), BTreeSet::new());
+    let mut waiting: Vec<TileId> = tree.root.into_iter().collect();
+    while let Some(id) = waiting.pop() {
+        if seen.contains(&id) {
+            return false;
+        }
+        seen.push(id);
+        match tree.tiles.get(id) {
+            Some(Tile::Pane(kind)) => {
+                if !kinds.insert(*kind) {
+                    return false;
+                }
+            }
+            Some(Tile::Container(container)) => waiting.extend(container.children().copied()),
+            None => return false,
+        }
+    }
+    tree.tiles.len() == seen.len()
+}
+
+impl Docking {
+    /// The layout that was kept, or the first one.
+    #[must_use]
+    pub fn new(kept: Option<Tree<PanelKind>>) -> Self {
+        Self { tree: kept.filter(is_sound).unwrap_or_else(first_layout) }
+    }
+
+    /// One panel and nothing else.
+    pub fn show_alone(&mut self, kind: PanelKind) {
+        let mut tiles = Tiles::default();
+        let pane = tiles.insert_pane(kind);
+        let root = tiles.insert_tab_tile(vec![pane]);
+        self.tree = Tree::new(Id::unique("panels"), root, tiles);
+    }
+
+    /// To be kept.
+    #[must_use]
+    pub fn tree(&self) -> &Tree<PanelKind> {
+        &self.tree
+    }
+
+    /// Back to the first layout.
+    pub fn reset(&mut self) {
+        self.tree = first_layout();
+    }
+
+    /// Is there a tab for it?
+    #[must_use]
+    pub fn is_open(&self, kind: PanelKind) -> bool {
+        self.tree.tiles.find_pane(&kind).is_some()
+    }
+
+    /// The panels that are in sight.
+    #[must_use]
+    pub fn visible(&self) -> Vec<PanelKind> {
+        self.tree.active_tiles().iter().filter_map(|id| self.tree.tiles.get_pane(id).copied()).collect()
+    }
+
+    /// Opens a panel or brings it to the front.
+    pub fn show(&mut self, kind: PanelKind) {
+        if !self.is_open(kind) {
+            self.insert(kind);
+        }
+        self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if *pane == kind));
+    }
+
+    /// Takes its tab away.
+    pub fn close(&mut self, kind: PanelKind) {
+        if let Some(id) = self.tree.tiles.find_pane(&kind) {
+            self.tree.remove_recursively(id);
+        }
+    }
+
+    fn insert(&mut self, kind: PanelKind) {
+        let tiles = &self.tree.tiles;
+        let neighbours = GROUPS.iter().find(|group| group.contains(&kind)).copied().unwrap_or_default();
+        let beside =
+            neighbours.iter().filter_map(|neighbour| tiles.find_pane(neighbour)).find_map(|id| tiles.parent_of(id));
+        let pane = self.tree.tiles.insert_pane(kind);
+        match beside.or(self.tree.root).and_then(|id| Some((id, self.tree.tiles.get_mut(id)?))) {
+            Some((_, Tile::Container(container))) => container.add_child(pane),
+            Some((alone, Tile::Pane(_))) => {
+                self.tree.root = Some(self.tree.tiles.insert_horizontal_tile(vec![alone, pane]));
+            }
+            None => self.tree.root = Some(self.tree.tiles.insert_tab_tile(vec![pane])),
+        }
+    }
+
+    /// Draws all panels that are in sight.
+    pub fn ui(&mut self, ui: &mut Ui, panels: &mut [Box<dyn Panel>], context: &mut Context<'_>) {
+        if self.tree.tiles.tiles().next().is_none() || self.tree.root.is_none() {
+            ui.centered_and_justified(|ui| {
+                ui.label(
+                    RichText::new("Every panel is closed. Open one from the Panels menu.").color(context.theme.muted()),
+                );
+            });
+            return;
+        }
+        let theme = *context.theme;
+        self.tree.ui(&mut Body { panels, context, theme }, ui);
+    }
+}
+
+/// How the tree is drawn.
+struct Body<'a, 'c> {
+    panels: &'a mut [Box<dyn Panel>],
+    context: &'a mut Context<'c>,
+    theme: Theme,
+}
+
+impl Behavior<PanelKind> for Body<'_, '_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _: TileId, kind: &mut PanelKind) -> UiResponse {
+        let frame = Frame::new().fill(self.theme.ground()).inner_margin(Margin::same(8));
+        frame.show(ui, |ui| {
+            ui.set_min_size(ui.available_size());
+            match self.panels.iter_mut().find(|panel| panel.kind() == *kind) {
+                Some(panel) => panel.show(ui, self.context),
+                None => {
+                    ui.label("This build has no such panel. Close its tab.");
+                }
+            }
+        });
+        UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, kind: &PanelKind) -> WidgetText {
+        kind.title().into()
+    }
+
+    fn is_tab_closable(&self, _: &Tiles<PanelKind>, _: TileId) -> bool {
+        true
+    }
+
+    fn tab_ui(
+        &mut self,
+        tiles: &mut Tiles<PanelKind>,
+        ui: &mut Ui,
+        id: Id,
+        tile: TileId,
+        state: &TabState,
+    ) -> egui::Response {
+        let title = self.tab_title_for_tile(tiles, tile).text().to_string();
+        let tab = tabs::tab(ui, &self.theme, id, &title, state);
+        if tab.close && self.on_tab_close(tiles, tile) {
+            tiles.remove(tile);
+        }
+        self.on_tab_button(tiles, tile, tab.response)
+    }
+
+    fn tab_bar_height(&self, _: &egui::Style) -> f32 {
+        28.0
+    }
+
+    fn gap_width(&self, _: &egui::Style) -> f32 {
+        4.0
+    }
+
+    fn min_size(&self) -> f32 {
+        80.0
+    }
+
+    fn tab_bar_color(&self, visuals: &Visuals) -> egui::Color32 {
+        visuals.faint_bg_color
+    }
+
+    fn tab_bar_hline_stroke(&self, _: &Visuals) -> Stroke {
+        Stroke::new(1.0, self.theme.line())
+    }
+
+    fn resize_stroke(&self, _: &egui::Style, state: ResizeState) -> Stroke {
+        match state {
+            ResizeState::Idle => Stroke::new(1.0, self.theme.line()),
+            ResizeState::Hovering => Stroke::new(2.0, self.theme.muted()),
+            ResizeState::Dragging => Stroke::new(2.0, self.theme.accent()),
+        }
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        // Every panel keeps its tab: that is where its name and its close button are.
+        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_layout_has_every_panel_once_and_shows_the_main_ones() {
+        let docking = Docking::new(None);
+        assert!(is_sound(docking.tree()));
+        assert!(PanelKind::ALL.iter().all(|kind| docking.is_open(*kind)));
+        let visible = docking.visible();
+        for kind in [PanelKind::Model, PanelKind::Training, PanelKind::Forgetting, PanelKind::Buffer] {
+            assert!(visible.contains(&kind), "{kind:?}");
+        }
+        assert!(!visible.contains(&PanelKind::Log));
+    }
+
+    #[test]
+    fn a_closed_panel_comes_back_beside_its_neighbours() {
+        let mut docking = Docking::new(None);
+        let home = |docking: &Docking, kind| {
+            docking.tree.tiles.find_pane(&kind).and_then(|id| docking.tree.tiles.parent_of(id))
+        };
+        docking.show(PanelKind::Log);
+        assert!(docking.visible().contains(&PanelKind::Log) && !docking.visible().contains(&PanelKind::Buffer));
+        docking.close(PanelKind::Log);
+        assert!(!docking.is_open(PanelKind::Log));
+        docking.show(PanelKind::Log);
+        assert_eq!(home(&docking, PanelKind::Log), home(&docking, PanelKind::Runs));
+        assert!(docking.visible().contains(&PanelKind::Log) && is_sound(docking.tree()));
+    }
+
+    #[test]
+    fn panels_come_back_even_when_all_were_closed() {
+        let mut docking = Docking::new(None);
+        for kind in PanelKind::ALL {
+            docking.close(kind);
+        }
+        assert!(docking.visible().is_empty());
+        docking.show(PanelKind::Paths);
+        assert!(docking.visible().contains(&PanelKind::Paths));
+    }
+
+    #[test]
+    fn a_layout_with_a_panel_twice_or_a_lost_tile_is_not_used() {
+        let mut twice = first_layout();
+        let extra = twice.tiles.insert_pane(PanelKind::Log);
+        let root = twice.root.unwrap();
+        if let Some(Tile::Container(container)) = twice.tiles.get_mut(root) {
+            container.add_child(extra);
+        }
+        assert!(!is_sound(&twice));
+        let mut lost = first_layout();
+        let gone = lost.tiles.find_pane(&PanelKind::Log).unwrap();
+        lost.tiles.remove(gone);
+        assert!(!is_sound(&lost));
+        assert_eq!(*Docking::new(Some(lost)).tree(), first_layout());
+    }
+}

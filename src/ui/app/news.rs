@@ -1,0 +1,119 @@
+//! What the frame itself does about what the engine tells, besides showing it.
+
+use super::App;
+use crate::engine::config::ExperimentConfig;
+use crate::engine::protocol::{Event, Level};
+use crate::ui::state::draft::Draft;
+
+/// An event as far as the frame has something to do about it.
+#[derive(Clone, Copy)]
+enum News {
+    Ready,
+    /// A start was heard, or will come to nothing.
+    StartAnswered,
+    Opened,
+    Stopped(usize),
+    Finished(usize),
+    Failed(usize),
+    Deleted(usize),
+    Downloaded,
+    Died,
+    Other,
+}
+
+fn news(event: &Event) -> News {
+    match event {
+        Event::Ready { .. } => News::Ready,
+        Event::RunQueued { .. } | Event::RunStarted { .. } | Event::Refused { .. } => News::StartAnswered,
+        Event::RunOpened { .. } => News::Opened,
+        Event::Stopped { run, .. } => News::Stopped(*run),
+        Event::Finished { run, .. } => News::Finished(*run),
+        Event::Failed { run, .. } => News::Failed(*run),
+        Event::RunDeleted { run } => News::Deleted(*run),
+        Event::DownloadFinished { .. } => News::Downloaded,
+        Event::EngineDied { .. } => News::Died,
+        _ => News::Other,
+    }
+}
+
+impl App {
+    /// Takes in one event.
+    pub(super) fn take_in(&mut self, event: Event) {
+        let (news, now) = (news(&event), self.now());
+        let number = match news {
+            News::Stopped(run) | News::Finished(run) | News::Failed(run) | News::Deleted(run) => Some(run),
+            News::Died => self.state.active,
+            _ => None,
+        };
+        let run = number.and_then(|number| self.state.run(number));
+        let (title, folder) = run.map(|run| (run.title.clone(), run.folder.clone())).unwrap_or_default();
+        self.state.apply(event, now);
+        self.answer_until_secs = self.answer_until_secs.max(now + 1.0);
+        match news {
+            News::Ready => {
+                self.first_draft();
+                self.begin_anew();
+            }
+            News::StartAnswered => self.starting = None,
+            News::Opened => self.still_reading(),
+            News::Stopped(_) => {
+                self.interrupted(folder);
+                self.toasts.push(Level::Info, format!("{title} has stopped; it can be resumed"), now);
+            }
+            News::Finished(_) => {
+                self.no_longer_interrupted(folder.as_ref());
+                self.toasts.push(Level::Info, format!("{title} is complete"), now);
+            }
+            News::Failed(_) => self.interrupted(folder),
+            News::Deleted(_) => self.no_longer_interrupted(folder.as_ref()),
+            News::Downloaded => self.toasts.push(Level::Info, "The download is complete", now),
+            News::Died => {
+                self.interrupted(folder);
+                self.begin_anew();
+            }
+            News::Other => {}
+        }
+    }
+
+    /// The engine is new: what it was told and asked before, it does not know.
+    fn begin_anew(&mut self) {
+        self.inspector.forget_unanswered(&self.state);
+        (self.watched, self.starting) = (None, None);
+    }
+
+    fn interrupted(&mut self, folder: Option<String>) {
+        if folder.is_some() {
+            self.session.interrupted = folder;
+        }
+    }
+
+    fn no_longer_interrupted(&mut self, folder: Option<&String>) {
+        if folder.is_some() && self.session.interrupted.as_ref() == folder {
+            self.session.interrupted = None;
+        }
+    }
+
+    /// The form begins with the last session's draft, or with the demonstration.
+    fn first_draft(&mut self) {
+        if std::mem::replace(&mut self.has_draft, true) || self.state.draft.undoable().is_some() {
+            return;
+        }
+        let kept =
+            self.session.draft.as_ref().map(|text| ExperimentConfig::parse(text, "the form of the last session"));
+        let draft = match kept {
+            Some(Ok(config)) => Ok(config),
+            Some(Err(error)) => {
+                self.tell(
+                    Level::Warning,
+                    format!("The form starts with the demonstration, since it could not be read: {error}"),
+                );
+                self.preset("demo")
+            }
+            None => self.preset("demo"),
+        };
+        match draft {
+            Ok(config) => self.state.draft = Draft::new(config),
+            Err(message) => self.tell(Level::Error, message),
+        }
+    }
+}

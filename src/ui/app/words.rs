@@ -1,0 +1,97 @@
+//! Numbers and paths as people read them.
+
+/// `8 s`, `3 min 05 s`, `2 h 07 min`; nothing for what is not a duration.
+#[must_use]
+pub fn duration(secs: f64) -> String {
+    if !secs.is_finite() || secs < 0.0 {
+        return String::new();
+    }
+    let whole = secs.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `312 MB`, `1.73 GB`.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    let mega = bytes as f64 / 1e6;
+    if mega < 1000.0 { format!("{mega:.0} MB") } else { format!("{:.2} GB", mega / 1000.0) }
+}
+
+/// Three digits: `1 240`, `24.5`, `0.31`.
+#[must_use]
+pub fn short(number: f64) -> String {
+    if !number.is_finite() {
+        return String::new();
+    }
+    if number >= 1000.0 {
+        let whole = number.round() as u64;
+        if whole < 1_000_000 {
+            return format!("{} {:03}", whole / 1000, whole % 1000);
+        }
+        return format!("{:.1} million", number / 1e6);
+    }
+    let digits = if number >= 100.0 {
+        0
+    } else if number >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{number:.digits$}")
+}
+
+/// The last part of a path.
+#[must_use]
+pub fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path)
+}
+
+/// A file's extension in lower case; empty for a folder or a file without one.
+#[must_use]
+pub fn extension(path: &str) -> String {
+    match file_name(path).rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => extension.to_ascii_lowercase(),
+        _ => String::new(),
+    }
+}
+
+/// A name that every file system takes.
+#[must_use]
+pub fn plain_name(title: &str) -> String {
+    let mut name = String::new();
+    for letter in title.chars().filter_map(|letter| match letter {
+        letter if letter.is_alphanumeric() => Some(letter),
+        ' ' | '-' | '_' | '.' => Some('-'),
+        _ => None,
+    }) {
+        if letter != '-' || !name.ends_with('-') {
+            name.push(letter);
+        }
+    }
+    let name = name.trim_matches('-');
+    if name.is_empty() { "run".into() } else { name.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([duration(8.2), duration(185.0), duration(7620.0)], ["8 s", "3 min 05 s", "2 h 07 min"]);
+        assert_eq!(duration(f64::NAN), "");
+        assert_eq!([bytes(312_400_000), bytes(1_730_000_000)], ["312 MB", "1.73 GB"]);
+        assert_eq!([short(0.312), short(24.51), short(18_000.0)], ["0.31", "24.5", "18 000"]);
+    }
+
+    #[test]
+    fn paths_of_every_system_are_cut_at_the_same_place() {
+        assert_eq!([file_name("/a/b/"), file_name(r"C:\a\b.csv"), file_name("b")], ["b", "b.csv", "b"]);
+        assert_eq!([extension("/a.b/c"), extension("x.JSONL"), extension(".hidden")], ["", "jsonl", ""]);
+        assert_eq!([plain_name("I-LoRA, seed 1"), plain_name("///")], ["I-LoRA-seed-1", "run"]);
+    }
+}

@@ -1,0 +1,275 @@
+//! Panel *Paths*: the losses on the way from one adapter to another, and a slider that walks there while the model answers.
+
+pub(super) mod adapters;
+mod curves;
+pub(super) mod form;
+pub(super) mod measuring;
+pub(super) mod prompts;
+pub(super) mod reading;
+pub(super) mod walk;
+
+use crate::engine::config::ExperimentConfig;
+use crate::engine::landscape_report::{PathReport, path_csv, render_path};
+use crate::engine::protocol::{Command, PathCommand};
+use crate::ui::action::{Action, Export};
+use crate::ui::panel::{Context, Panel, PanelKind};
+use crate::ui::state::AppState;
+use crate::ui::theme::Theme;
+use curves::{Curves, Drawn};
+use egui::{ComboBox, RichText, ScrollArea, Ui};
+use form::Form;
+use measuring::{Progress, Watched};
+use walk::{Ground, Walk};
+
+/// Numbers of paths begin here, so that no plane has them.
+const FIRST_NUMBER: u64 = 1_000_000;
+/// Why a point is not asked for while a run goes on.
+pub(super) const BUSY: &str =
+    "A run is in progress. The model answers at this point when the run is over; the curves stay as they are.";
+/// Above this width the form stands beside the curves.
+const BESIDE: f32 = 820.0;
+
+/// A path that was asked for.
+#[derive(Debug)]
+struct Measured {
+    watched: Watched,
+    name: String,
+    command: PathCommand,
+    experiment: ExperimentConfig,
+}
+
+impl Measured {
+    /// Whether all of it was measured: the same need not be asked again.
+    fn is_whole(&self, state: &AppState) -> bool {
+        let whole = |report: &PathReport| report.points.len() >= self.command.points;
+        self.watched.progress == Progress::Done && report_of(state, self).is_some_and(whole)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct PathsPanel {
+    form: Form,
+    curves: Curves,
+    walk: Walk,
+    measured: Vec<Measured>,
+    /// Index in `measured`.
+    shown: usize,
+    compared: Option<usize>,
+    /// Folds the form above the curves in the next frame.
+    fold: bool,
+}
+
+impl Panel for PathsPanel {
+    fn kind(&self) -> PanelKind {
+        PanelKind::Paths
+    }
+
+    fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let choices = adapters::choices(context.state, &self.form.folders.paths);
+        self.form.keep_up(context.state, &choices);
+        for measured in &mut self.measured {
+            measured.watched.keep_up(context.state, context.state.paths.get(&measured.watched.id).map(Into::into));
+        }
+        ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+            if choices.is_empty() && self.measured.is_empty() {
+                let about = "Here the loss is measured on the way from one adapter to another: is there a barrier \
+                             between two tasks, and does a curve walk around it? A slider moves the model along the way.";
+                adapters::nothing_yet(ui, context, about);
+                self.form.folders.show(ui, context);
+            } else if ui.available_width() >= BESIDE {
+                ui.horizontal_top(|ui| {
+                    ui.vertical(|ui| {
+                        ui.set_width(300.0);
+                        self.ask(ui, context, &choices);
+                        self.status(ui, context);
+                    });
+                    ui.separator();
+                    ui.vertical(|ui| {
+                        ui.set_width(ui.available_width());
+                        self.look(ui, context);
+                    });
+                });
+            } else {
+                let fold = std::mem::take(&mut self.fold).then_some(false);
+                egui::CollapsingHeader::new("Choose a path").default_open(true).open(fold).show_unindented(ui, |ui| {
+                    self.ask(ui, context, &choices);
+                });
+                self.status(ui, context);
+                ui.separator();
+                self.look(ui, context);
+            }
+        });
+    }
+}
+
+impl PathsPanel {
+    /// The form and the button.
+    fn ask(&mut self, ui: &mut Ui, context: &mut Context<'_>, choices: &[adapters::Choice]) {
+        self.form.show(ui, context, choices);
+        ui.add_space(Theme::GAP);
+        let command = self.form.command(choices);
+        let button = egui::Button::new(RichText::new("Measure the path").strong());
+        if ui.add_enabled(command.is_ok(), button).clicked()
+            && let Ok(command) = &command
+        {
+            self.measure(context, command.clone(), choices);
+        }
+        if let Err(words) = &command {
+            ui.colored_label(context.theme.warning(), words);
+        }
+    }
+
+    /// How far the measurement is, and the paths that are there.
+    fn status(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if let Some(measured) = self.measured.get_mut(self.shown) {
+            let total = measured.command.points;
+            let known = report_of(context.state, measured).map_or(0, |report| report.points.len());
+            measured.watched.show(ui, context, known, total);
+        }
+        self.list(ui, context);
+    }
+
+    fn measure(&mut self, context: &mut Context<'_>, command: PathCommand, choices: &[adapters::Choice]) {
+        let experiment = adapters::experiment_of(context.state, choices, &self.form.anchors);
+        let again = self.measured.iter().position(|known| {
+            known.command == command && known.experiment == experiment && known.is_whole(context.state)
+        });
+        if let Some(index) = again {
+            (self.shown, self.fold) = (index, true);
+            self.compared = self.compared.filter(|other| *other != index);
+            return;
+        }
+        let id = FIRST_NUMBER + self.measured.len() as u64;
+        context.send(Command::MeasurePath {
+            id,
+            path: Box::new(command.clone()),
+            experiment: Box::new(experiment.clone()),
+        });
+        let ends = |command: &PathCommand| (command.anchors.first().cloned(), command.anchors.last().cloned());
+        // A curve is looked at beside the line between the same ends.
+        self.compared = self
+            .measured
+            .iter()
+            .rposition(|other| ends(&other.command) == ends(&command) && report_of(context.state, other).is_some());
+        let from_to = match (command.anchors.first(), command.anchors.last()) {
+            (Some((from, _)), Some((to, _))) => format!("{from} – {to}"),
+            _ => String::new(),
+        };
+        let shape = if command.anchors.len() > 2 { "chain" } else { &command.shape };
+        let name = format!("{}: {from_to}", reading::kind_name(shape));
+        let watched = Watched::new(id, context.now_secs);
+        self.measured.push(Measured { watched, name, command, experiment });
+        (self.shown, self.fold) = (self.measured.len() - 1, true);
+    }
+
+    /// Paths of this session: which one is shown, and which one beside it.
+    fn list(&mut self, ui: &mut Ui, context: &Context<'_>) {
+        if self.measured.len() < 2 {
+            return;
+        }
+        ui.add_space(Theme::GAP);
+        let number = |index: usize, measured: &Measured| format!("{}. {}", index + 1, measured.name);
+        let name = |index: usize| self.measured.get(index).map(|measured| number(index, measured)).unwrap_or_default();
+        let (mut shown, mut compared) = (self.shown, self.compared);
+        let width = ui.available_width().clamp(120.0, 300.0) - 80.0;
+        ui.horizontal(|ui| {
+            let label = ui.label("Shown");
+            let list = ComboBox::from_id_salt("shown path").selected_text(name(shown)).width(width).truncate();
+            let list = list.show_ui(ui, |ui| {
+                for index in (0..self.measured.len()).rev() {
+                    ui.selectable_value(&mut shown, index, name(index));
+                }
+            });
+            list.response.labelled_by(label.id);
+        });
+        ui.horizontal(|ui| {
+            let label = ui.label("Beside it");
+            let text = compared.map_or_else(|| "no other path".into(), name);
+            let list = ComboBox::from_id_salt("compared path").selected_text(text).width(width).truncate();
+            let list = list.show_ui(ui, |ui| {
+                ui.selectable_value(&mut compared, None, "no other path");
+                for index in (0..self.measured.len()).rev().filter(|index| *index != shown) {
+                    ui.selectable_value(&mut compared, Some(index), name(index));
+                }
+            });
+            list.response.labelled_by(label.id);
+        });
+        (self.shown, self.compared) = (shown, compared.filter(|other| *other != shown));
+        let differ = self.compared.and_then(|other| {
+            let other = report_of(context.state, self.measured.get(other)?)?;
+            let shown = report_of(context.state, self.measured.get(self.shown)?)?;
+            (other.tasks != shown.tasks).then_some(())
+        });
+        if differ.is_some() {
+            ui.colored_label(context.theme.warning(), "These two were measured on different tasks.");
+        }
+    }
+
+    /// Curves, sentences, and the walk.
+    fn look(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let Some(measured) = self.measured.get(self.shown) else {
+            ui.label("The curves of a path appear here while they are measured, with the barrier between its ends.");
+            return;
+        };
+        // What was measured before stays in sight while the next path has no point yet, and after one that failed.
+        let has_points =
+            |measured: &&Measured| report_of(context.state, measured).is_some_and(|report| !report.points.is_empty());
+        let Some(measured) = Some(measured).filter(has_points).or_else(|| self.measured.iter().rev().find(has_points))
+        else {
+            ui.label("The curves appear here with the first points.");
+            return;
+        };
+        let Some(report) = report_of(context.state, measured) else { return };
+        let compared = self
+            .compared
+            .and_then(|index| self.measured.get(index))
+            .filter(|other| other.watched.id != measured.watched.id);
+        let compared = compared.and_then(|other| Some((other.name.as_str(), report_of(context.state, other)?)));
+        ui.label(RichText::new(&measured.name).heading());
+        self.walk.enter(measured.watched.id);
+        let drawn = Drawn { report, compared, t: self.walk.t };
+        if let Some(t) = self.curves.show(ui, context.theme, drawn) {
+            // Hundredths, as the slider has them.
+            self.walk.go((t * 100.0).round() / 100.0, context.now_secs);
+        }
+        let name = file_name(&measured.name);
+        let ground = Ground { path: measured.watched.id, report, experiment: &measured.experiment, name: &name };
+        context.theme.card_frame().show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            self.walk.show(ui, context, &ground);
+        });
+        curves::sentences(ui, context.theme, drawn, measured.watched.is_over());
+        curves::table(ui, context.theme, report);
+        export(ui, context, report, &name);
+    }
+}
+
+/// A name for files: words joined by one hyphen each.
+fn file_name(name: &str) -> String {
+    let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
+fn report_of<'a>(state: &'a AppState, measured: &Measured) -> Option<&'a PathReport> {
+    state.paths.get(&measured.watched.id)?.report.as_ref()
+}
+
+fn export(ui: &mut Ui, context: &mut Context<'_>, report: &PathReport, name: &str) {
+    ui.horizontal_wrapped(|ui| {
+        if ui.button("Save as CSV...").clicked() {
+            let (name, content) = (format!("{name}.csv"), path_csv(report));
+            context.actions.push(Action::Export(Export::Text { name, content }));
+        }
+        if ui.button("Save the report (HTML)...").clicked() {
+            let (name, content) = (format!("{name}.html"), render_path(std::slice::from_ref(report)));
+            context.actions.push(Action::Export(Export::Text { name, content }));
+        }
+        if !report.command.is_empty() && ui.button("Copy the command line").clicked() {
+            context.actions.push(Action::Copy(report.command.clone()));
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;
