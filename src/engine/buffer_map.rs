@@ -74,7 +74,9 @@ fn two_components(features: &[Vec<f32>]) -> (Vec<[f32; 2]>, [f64; 2]) {
     for row in features {
         centre.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
     }
-    centre.iter_mut().for_each(|sum| *sum /= features.len() as f64);
+    for sum in &mut centre {
+        *sum /= features.len() as f64;
+    }
     let rows: Vec<Vec<f64>> = features
         .iter()
         .map(|row| row.iter().zip(&centre).map(|(value, mean)| f64::from(*value) - mean).collect())
@@ -134,7 +136,9 @@ fn orthonormalise(vectors: &mut [Vec<f64>]) {
         }
         let norm: f64 = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
         let scale = if norm > 1e-12 * before && norm > 0.0 { 1.0 / norm } else { 0.0 };
-        vector.iter_mut().for_each(|value| *value *= scale);
+        for value in vector.iter_mut() {
+            *value *= scale;
+        }
     }
 }
 

@@ -222,7 +222,7 @@ mod tests {
         host.send(Command::FindDevices);
         let mut told = Vec::new();
         while !told.iter().any(|event| matches!(event, Event::DevicesFound { .. })) {
-            told.extend(host.events.recv_timeout(std::time::Duration::from_secs(120)));
+            told.extend(host.events.recv_timeout(std::time::Duration::from_mins(2)));
         }
         assert!(woken.load(Ordering::SeqCst));
         assert!(

@@ -24,13 +24,13 @@ pub(super) fn dot<L: Copy + Into<f64>, R: Copy + Into<f64>>(left: &[L], right: &
 
 /// A matrix as its columns, each of `rows` entries.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Matrix {
+pub struct Matrix {
     pub rows: usize,
     pub columns: Vec<Vec<f64>>,
 }
 
 /// `left * diag(values) * right^T`, values falling; `left` and `right` have orthonormal columns where the value is not 0.
-pub(super) struct Svd {
+pub struct Svd {
     pub left: Matrix,
     pub values: Vec<f64>,
     pub right: Matrix,

@@ -14,7 +14,7 @@ pub mod barrier;
 pub mod directions;
 pub mod error;
 pub mod gram;
-mod matrix;
+pub mod matrix;
 mod modules;
 pub mod path;
 pub mod plane;

@@ -176,9 +176,9 @@ pub fn buffer_item(id: u64) -> BufferItem {
         inserted_step: 1 + id / 12,
         state: ItemState {
             replay_count: id % 7,
-            last_replay_step: (id % 7 > 0).then_some(300 + id % 300),
-            loss_working: (id % 7 > 0).then_some(0.1 + (id % 23) as f32 * 0.09),
-            loss_long_term: (id % 7 > 0).then_some(0.2 + (id % 19) as f32 * 0.05),
+            last_replay_step: (!id.is_multiple_of(7)).then_some(300 + id % 300),
+            loss_working: (!id.is_multiple_of(7)).then_some(0.1 + (id % 23) as f32 * 0.09),
+            loss_long_term: (!id.is_multiple_of(7)).then_some(0.2 + (id % 19) as f32 * 0.05),
             pinned: id == 3,
         },
     }

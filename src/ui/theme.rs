@@ -190,7 +190,6 @@ impl Theme {
     }
 
     /// A frame around a card.
-    #[must_use]
     pub fn card_frame(&self) -> egui::Frame {
         egui::Frame::new()
             .fill(self.card())

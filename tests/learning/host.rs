@@ -43,7 +43,7 @@ impl Session {
                 }
                 looked += 1;
             }
-            assert!(start.elapsed() < Duration::from_secs(120), "{what} did not come; told: {:#?}", self.told.last());
+            assert!(start.elapsed() < Duration::from_mins(2), "{what} did not come; told: {:#?}", self.told.last());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -213,7 +213,7 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         examples: 2,
         scores: false,
     };
-    let mut measure = |session: &mut Session, id: u64| {
+    let measure = |session: &mut Session, id: u64| {
         session.send(Command::MeasurePath {
             id,
             path: Box::new(path.clone()),

@@ -240,7 +240,7 @@ fn another_rule_keeps_what_it_would_and_what_is_pinned() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         let mut buffer = ReplayBuffer::new(ReplayPolicy::Reservoir, 60);
         for example in 0..60 {
-            let task = if example < 40 { 0 } else { 1 };
+            let task = usize::from(example >= 40);
             buffer.insert(ReplayItem::new(task, example, vec![1, 2], 1, 1), &mut rng);
         }
         buffer.set_pinned(0, true);

@@ -1,7 +1,7 @@
 //! The desk: the one thread that owns tensors. One job after the other; a job that panics ends alone.
 
 use super::{Job, Shared, Teller, lock, message_of};
-use crate::engine::config::ExperimentConfig;
+use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
 use crate::engine::device::{DeviceChoice, adapters, candidates};
 use crate::engine::evaluator::read;
@@ -14,7 +14,7 @@ use crate::engine::run::{Ending, Run, refusal};
 use crate::engine::run_folder::{CONFIG_FILE, RunFolder};
 use crate::engine::{EngineError, bench, writer};
 use crate::io::peft;
-use crate::model::{Adapter, Overlay};
+use crate::model::{Adapter, LoraConfig, Overlay};
 use crate::platform;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -100,7 +100,7 @@ impl Desk {
                 if lock(&shared.dropped).remove(&(run as u64)) {
                     return;
                 }
-                let result = self.run((run, runs), *frozen, &whole, control, &mut emit).await;
+                let result = Box::pin(self.run((run, runs), *frozen, &whole, control, &mut emit)).await;
                 if let Err(error) = result {
                     emit(Event::Failed { run, message: error.to_string() });
                 }
@@ -108,7 +108,7 @@ impl Desk {
             #[cfg(test)]
             Job::Die { .. } => panic!("dying on purpose"),
             Job::Resume { run, folder } => {
-                if let Err(error) = self.resume(run, &folder, control, &mut emit).await {
+                if let Err(error) = Box::pin(self.resume(run, &folder, control, &mut emit)).await {
                     emit(Event::Failed { run, message: error.to_string() });
                 }
             }
@@ -137,7 +137,7 @@ impl Desk {
         let mut wanted = experiment.clone();
         // What does not change model, tasks or the room for prompts.
         (wanted.title, wanted.output) = (String::new(), String::new());
-        (wanted.replay, wanted.lora) = (Default::default(), Default::default());
+        (wanted.replay, wanted.lora) = (ReplayConfig::default(), LoraConfig::default());
         let known = self.prepared.as_ref().filter(|(known, _)| *known == wanted);
         if let Some((_, prepared)) = known {
             return Ok(prepared.clone());
@@ -197,7 +197,7 @@ impl Desk {
                 let prepared = self.prepare(experiment, emit).await?;
                 emit(Event::PhaseStarted { phase: "generating".into(), detail: String::new() });
                 for (index, source) in sources.iter().enumerate() {
-                    let overlay = self.overlay(source, &prepared).await?;
+                    let overlay = self.overlay(source, &prepared)?;
                     let mut tell = |text: &str, done: bool, tokens_per_sec: f64| {
                         let text = text.to_string();
                         emit(Event::Generated { id: *id, source: index, text, done, tokens_per_sec });
@@ -209,7 +209,7 @@ impl Desk {
             }
             Command::Mark { id, source, examples, experiment } => {
                 let prepared = self.prepare(experiment, emit).await?;
-                let overlay = self.overlay(source, &prepared).await?;
+                let overlay = self.overlay(source, &prepared)?;
                 let examples = writer::mark(&prepared, &overlay, examples).await?;
                 emit(Event::Marked { id: *id, examples });
                 Ok(())
@@ -231,7 +231,7 @@ impl Desk {
         }
     }
 
-    async fn overlay(&self, source: &AdapterSource, prepared: &Prepared) -> Result<Overlay, EngineError> {
+    fn overlay(&self, source: &AdapterSource, prepared: &Prepared) -> Result<Overlay, EngineError> {
         match source {
             AdapterSource::Base => Ok(Overlay::default()),
             AdapterSource::Folder { path } => writer::read_overlay(Path::new(path), &prepared.model),

@@ -97,15 +97,15 @@ impl Run {
     }
 }
 
+/// Report, all steps, and a warning where the checkpoint is an older one.
+pub type Interrupted = (RunReport, Vec<StepReport>, Option<String>);
+
 /// What an interrupted run had gathered by its last checkpoint, without loading its model: the report as far as it is known, all
 /// steps, and a warning where the checkpoint is an older one. `None` before the first checkpoint.
 ///
 /// # Errors
 /// A checkpoint that cannot be read, or a configuration that names an unknown method.
-pub fn read_interrupted(
-    folder: &RunFolder,
-    config: &ExperimentConfig,
-) -> Result<Option<(RunReport, Vec<StepReport>, Option<String>)>, EngineError> {
+pub fn read_interrupted(folder: &RunFolder, config: &ExperimentConfig) -> Result<Option<Interrupted>, EngineError> {
     let Some((checkpoint, warning)) = folder.checkpoint()? else { return Ok(None) };
     let gathered: Gathered = checkpoint.get_state("gathered")?;
     let Some(method) = config.methods.first() else { return Ok(None) };

@@ -51,12 +51,6 @@ impl Inspector {
         self.changed_secs.map(|since| (since + REST_SECS - now_secs).max(0.0))
     }
 
-    /// Is an answer on its way?
-    #[must_use]
-    pub fn is_waiting(&self, state: &AppState) -> bool {
-        self.model.is_some() && state.model.is_none() || self.tasks.iter().any(|id| !state.tasks.contains_key(id))
-    }
-
     /// The questions that are due. A card of another model is taken away at once.
     pub fn look(&mut self, state: &mut AppState, now_secs: f64) -> Vec<Command> {
         let draft = &state.draft.config;
@@ -111,7 +105,7 @@ mod tests {
     fn everything_is_asked_once_and_again_only_when_it_changed() {
         let (mut inspector, mut state) = (Inspector::default(), ready());
         assert_eq!(kinds(&inspector.look(&mut state, 0.0)), (1, 8));
-        assert!(inspector.look(&mut state, 1.0).is_empty() && inspector.is_waiting(&state));
+        assert!(inspector.look(&mut state, 1.0).is_empty());
 
         state.draft.config.training.learning_rate = 0.5;
         assert!(inspector.look(&mut state, 2.0).is_empty(), "it has to rest first");

@@ -198,7 +198,7 @@ impl LandscapePanel {
         }
         self.picked.enter(plane);
         choose(ui, report, &mut self.surface, &mut self.quantity);
-        let done = measured.watched.is_over();
+        let done = measured.is_whole(context.state);
         let key = Key::new(plane, report, self.quantity, done);
         if self.scene.as_ref().is_none_or(|scene| scene.key != key) {
             self.scene = Scene::new(key, report);
@@ -289,7 +289,8 @@ fn sentences(ui: &mut Ui, theme: &Theme, report: &PlaneReport, scene: &Scene) {
     }
     let growing = scene.measured.iter().filter(|measured| !**measured).count();
     if !scene.key.done && growing > 0 {
-        ui.label(RichText::new(format!("{growing} points are still to be measured; they are faint.")).color(theme.muted()));
+        let words = format!("{growing} points are not measured; they are faint and show the nearest one that is.");
+        ui.label(RichText::new(words).color(theme.muted()));
     }
     if scene.key.done && scene.holes() > 0 {
         let words = format!("{} points have no finite value: hatched on the map, holes in the surface.", scene.holes());

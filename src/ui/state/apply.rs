@@ -120,7 +120,7 @@ impl AppState {
                 let finished = report.as_ref().is_some_and(|report| !report.learners.is_empty() && !resumable);
                 view.status = if finished { RunStatus::Finished } else { RunStatus::Stopped };
                 if let Some(report) = report {
-                    view.title = report.title.clone();
+                    view.title.clone_from(&report.title);
                     take_report(&mut view, *report);
                 }
                 if !steps.is_empty() {

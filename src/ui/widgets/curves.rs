@@ -256,8 +256,8 @@ impl CurvePlot {
                     } else {
                         let style = if curve.dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
                         let line = Line::new("", PlotPoints::from(stretch)).stroke(Stroke::new(width, colour));
-                        // Its bands make wedges where some points are nearer than a pixel and others are not.
-                        lines.push(line.style(style).allow_band(false));
+                        // A band instead of a zigzag: cheap where there are two points a pixel, wedges where there are not.
+                        lines.push(line.style(style).allow_band(!on_top && drawn.is_dense()));
                     }
                 }
             }

@@ -37,7 +37,7 @@ fn the_large_button_starts_both_methods_once() {
     bench.click("Watch it forget");
     let sent = bench.sent();
     let [Command::Start { run: 0, experiment }] = sent.as_slice() else { panic!("{sent:?}") };
-    let methods: Vec<&str> = experiment.methods.iter().map(|method| method.name()).collect();
+    let methods: Vec<&str> = experiment.methods.iter().map(crate::engine::config::MethodConfig::name).collect();
     assert_eq!((methods.as_slice(), experiment.output.as_str()), (["seq", "i_lora"].as_slice(), "/runs"));
     let visible = bench.app().docking.visible();
     assert!([PanelKind::Training, PanelKind::Forgetting, PanelKind::Buffer].iter().all(|kind| visible.contains(kind)));

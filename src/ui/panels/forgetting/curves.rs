@@ -146,7 +146,8 @@ impl TaskCurves {
 
     fn plot(&self, ui: &mut Ui, theme: &Theme, run: &RunView, learner: &LearnerReport) {
         let last = learner.curve.last().map_or(0, |point| point.step).max(run.steps_total).max(1) as f64;
-        let columns = ui.available_width().max(1.0) as usize;
+        // Two points a column: about one a point of the screen.
+        let columns = (ui.available_width().max(2.0) / 2.0) as usize;
         let plot = Plot::new(("scores over the stream", run.number))
             .height(HEIGHT)
             .default_x_bounds(-0.008 * last, 1.008 * last)

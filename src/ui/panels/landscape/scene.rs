@@ -14,7 +14,8 @@ pub struct Key {
     pub quantity: Quantity,
     size: [usize; 2],
     known: usize,
-    done: bool,
+    /// Nothing is still to be measured: what has no value is a hole.
+    pub done: bool,
     /// Sum of the values: a plane that is measured anew has others.
     sum: f64,
 }

@@ -73,11 +73,11 @@ impl Form {
             && let Some(run) = adapters::run_with_adapters(state)
         {
             self.proposed = true;
-            self.from_first_to_last(run, choices);
+            self.take_first_to_last(run, choices);
         }
     }
 
-    fn from_first_to_last(&mut self, run: &RunView, choices: &[Choice]) {
+    fn take_first_to_last(&mut self, run: &RunView, choices: &[Choice]) {
         let all = adapters::of_learner(choices, run.number, &adapters::headline(run));
         if let [first, .., last] = all.as_slice() {
             self.anchors = vec![first.source.clone(), last.source.clone()];
@@ -153,7 +153,7 @@ impl Form {
                 let between = self.anchors.len() - 2;
                 ui.label(format!("through {between} {}", if between == 1 { "other" } else { "others" }));
                 if ui.button("Only the ends").clicked() {
-                    self.anchors.drain(1..between + 1);
+                    self.anchors.drain(1..=between);
                 }
             }
         });
@@ -265,7 +265,7 @@ impl Form {
                 .on_hover_text("From the adapter after the first task of the shown run to the one after its last.")
                 .clicked()
             {
-                self.from_first_to_last(run, choices);
+                self.take_first_to_last(run, choices);
             }
             if ui
                 .add_enabled(all.len() > 2, egui::Button::new("All checkpoints"))

@@ -184,7 +184,7 @@ mod tests {
         let mut open = report.clone();
         open.points[0].losses[1] = None;
         assert_eq!(rise(&open, Quantity::MEAN_LOSS), None, "an end is missing");
-        let flat = PathReport { points: vec![open.points[1].clone(); 0], ..PathReport::default() };
+        let flat = PathReport { points: Vec::new(), ..PathReport::default() };
         assert_eq!((rise(&flat, Quantity::MEAN_LOSS), range(&flat)), (None, [0.0, 1.0]));
     }
 

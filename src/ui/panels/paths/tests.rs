@@ -322,7 +322,7 @@ fn a_point_is_exported_and_the_curves_are_saved() {
     };
     let from = AdapterSource::OnPath { path: FIRST_NUMBER, t: 0.35 };
     assert_eq!(**command, Command::ExportAdapter { from, path: String::new() });
-    assert!(name.ends_with("-t0.35") && csv.ends_with(".csv") && content.starts_with("t,arc_length"), "{name}");
+    assert!(name.ends_with("-t0.35") && csv.contains(".csv") && content.starts_with("t,arc_length"), "{name}");
 }
 
 #[test]

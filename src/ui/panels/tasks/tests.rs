@@ -9,7 +9,7 @@ use crate::ui::sample;
 use crate::ui::state::AppState;
 use egui::{Key, Vec2, pos2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::kittest::{NodeT, Queryable as _};
 use std::path::{Path, PathBuf};
 
 /// What a test looks at: the state, the panel, and the actions that were pushed and not looked at yet.
@@ -298,8 +298,7 @@ fn how_much_is_read_is_a_setting() {
 /// Everything that has a name and reaches beyond the right edge of a panel of this width.
 fn beyond(harness: &Harness<'_, Bench>, width: f64) -> Vec<String> {
     let nodes: Vec<_> = harness.root().children_recursive().collect();
-    let named =
-        nodes.iter().map(|node| node.accesskit_node()).filter_map(|node| Some((node.label()?, node.bounding_box()?)));
+    let named = nodes.iter().map(NodeT::accesskit_node).filter_map(|node| Some((node.label()?, node.bounding_box()?)));
     named.filter(|(_, area)| area.x1 > width + 0.5).map(|(label, area)| format!("{label}: to {}", area.x1)).collect()
 }
 

@@ -69,6 +69,11 @@ impl Drawn {
         values(true).or_else(|| values(false))
     }
 
+    /// Whether there is more than a point a column.
+    pub(super) fn is_dense(&self) -> bool {
+        self.basis.is_some_and(|basis| self.points.len() > basis.columns * 3 / 2)
+    }
+
     /// Pieces without a gap. What a logarithmic axis cannot show (0 and below) lies on its floor.
     pub(super) fn stretches(&self, scale: Scale, floor: f64) -> Vec<Vec<[f64; 2]>> {
         let mut pieces: Vec<Vec<[f64; 2]>> = Vec::new();
