@@ -1,4 +1,4 @@
-//! What differs between a desktop and a browser: clock, memory, threads, waiting.
+//! What differs between a desktop and a browser: clock, memory, threads, waiting, the window.
 //!
 //! `native.rs` and `web.rs` have one shape, function for function, and one of them is compiled.
 //! Invariant: this folder is the only place that asks for the target's architecture, and it knows no other layer.
@@ -45,6 +45,9 @@ pub enum PlatformError {
         /// The operating system's reason, or that somebody listens already.
         reason: String,
     },
+    /// There is no display, no driver, or no canvas.
+    #[error("no window can be opened here: {0}")]
+    NoWindow(String),
     /// A page has no dialogues of the operating system.
     #[error("a browser has no such dialogue: drop the files on the page")]
     NoDialogue,
@@ -160,6 +163,19 @@ pub enum Dialogue {
 #[cfg(feature = "app")]
 pub fn ask(dialogue: &Dialogue, answer: impl FnOnce(Vec<PathBuf>) + Send + 'static) -> Result<(), PlatformError> {
     here::ask(dialogue, answer)
+}
+
+/// Opens the program's window, or takes the page's canvas, and draws in it what `make` makes. On the desktop this returns
+/// when the window is closed, in a browser as soon as the canvas is found.
+///
+/// # Errors
+/// [`PlatformError::NoWindow`] without a display, a graphics driver or a canvas.
+#[cfg(feature = "app")]
+pub fn open_window(
+    wgpu: eframe::egui_wgpu::WgpuConfiguration,
+    make: eframe::AppCreator<'static>,
+) -> Result<(), PlatformError> {
+    here::open_window(wgpu, make)
 }
 
 /// Calls `react` at every Ctrl-C (and, on Unix, `SIGTERM`) instead of ending the process, on a thread of its own.

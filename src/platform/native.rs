@@ -13,6 +13,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{PAUSE_MILLIS, PlatformError};
 
+/// Under which the system keeps the window's memory.
+#[cfg(feature = "app")]
+const APP_ID: &str = "thalweg";
+
 #[expect(clippy::disallowed_methods, reason = "this is the clock that all others ask")]
 pub fn now_secs() -> f64 {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -114,6 +118,26 @@ pub fn ask(
             spawn("dialogue", move || async move { answer(paths(chosen.await.into_iter().collect())) })
         }
     }
+}
+
+#[cfg(feature = "app")]
+pub fn open_window(
+    wgpu: eframe::egui_wgpu::WgpuConfiguration,
+    make: eframe::AppCreator<'static>,
+) -> Result<(), PlatformError> {
+    let options = eframe::NativeOptions {
+        viewport: eframe::egui::ViewportBuilder::default()
+            .with_app_id(APP_ID)
+            .with_title("Thalweg")
+            .with_inner_size([1280.0, 800.0])
+            .with_min_inner_size([480.0, 360.0])
+            .with_drag_and_drop(true),
+        renderer: eframe::Renderer::Wgpu,
+        wgpu_options: wgpu,
+        persist_window: true,
+        ..eframe::NativeOptions::default()
+    };
+    eframe::run_native("Thalweg", options, make).map_err(|error| PlatformError::NoWindow(error.to_string()))
 }
 
 pub fn on_interrupt(mut react: impl FnMut() + Send + 'static) -> Result<(), PlatformError> {

@@ -6,10 +6,15 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use js_sys::{Date, Function, Promise};
+use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::{PAUSE_MILLIS, PlatformError};
+
+/// The element of `web/index.html` that the window is drawn in.
+#[cfg(feature = "app")]
+const CANVAS_ID: &str = "thalweg";
 
 #[wasm_bindgen]
 extern "C" {
@@ -92,6 +97,25 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, PlatformError> 
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it can fail")]
+#[cfg(feature = "app")]
+pub fn open_window(
+    wgpu: eframe::egui_wgpu::WgpuConfiguration,
+    make: eframe::AppCreator<'static>,
+) -> Result<(), PlatformError> {
+    let canvas = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.get_element_by_id(CANVAS_ID))
+        .and_then(|element| element.dyn_into::<web_sys::HtmlCanvasElement>().ok())
+        .ok_or_else(|| PlatformError::NoWindow(format!("the page has no canvas named `{CANVAS_ID}`")))?;
+    let options = eframe::WebOptions { wgpu_options: wgpu, ..eframe::WebOptions::default() };
+    spawn_local(async move {
+        if let Err(error) = eframe::WebRunner::new().start(canvas, options, make).await {
+            tracing::error!("the window could not be drawn: {error:?}");
+        }
+    });
+    Ok(())
+}
+
 #[cfg(feature = "app")]
 pub fn ask(_: &super::Dialogue, _: impl FnOnce(Vec<PathBuf>) + Send + 'static) -> Result<(), PlatformError> {
     Err(PlatformError::NoDialogue)

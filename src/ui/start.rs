@@ -6,22 +6,9 @@ use super::panels;
 use super::system_files::SystemFiles;
 use crate::engine::host::Host;
 use crate::engine::protocol::{Command, Event, Level};
-use crate::platform;
+use crate::platform::{self, PlatformError};
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
 use std::sync::Arc;
-use thiserror::Error;
-
-/// Under which the system keeps the window's memory.
-const APP_ID: &str = "thalweg";
-
-/// Why no window opened.
-#[derive(Debug, Error)]
-pub enum StartError {
-    #[error("no window can be opened here: {0}")]
-    NoWindow(String),
-    #[error(transparent)]
-    Platform(#[from] platform::PlatformError),
-}
 
 impl EngineLink for Host {
     fn send(&mut self, command: Command) {
@@ -37,25 +24,13 @@ impl EngineLink for Host {
 ///
 /// # Errors
 /// No display, no graphics driver, or no thread.
-pub fn start(capsule: Option<&str>) -> Result<(), StartError> {
+pub fn start(capsule: Option<&str>) -> Result<(), PlatformError> {
     let runs = platform::data_folder().unwrap_or_else(std::env::temp_dir).join("runs");
     let runs = runs.display().to_string();
     let capsule = capsule.map(ToString::to_string);
     let mut setup = WgpuSetupCreateNew::without_display_handle();
     // The window has a device of its own: on a shared one frames would wait behind the training's work.
     setup.power_preference = eframe::wgpu::PowerPreference::LowPower;
-    let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_app_id(APP_ID)
-            .with_title("Thalweg")
-            .with_inner_size([1280.0, 800.0])
-            .with_min_inner_size([480.0, 360.0])
-            .with_drag_and_drop(true),
-        renderer: eframe::Renderer::Wgpu,
-        wgpu_options: WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..WgpuConfiguration::default() },
-        persist_window: true,
-        ..eframe::NativeOptions::default()
-    };
     let make = move |context: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, Box<dyn std::error::Error + Send + Sync>> {
         let wake = context.egui_ctx.clone();
         let host = Host::start(&runs, Arc::new(move || wake.request_repaint()))?;
@@ -70,5 +45,6 @@ pub fn start(capsule: Option<&str>) -> Result<(), StartError> {
         app.prepare(&context.egui_ctx);
         Ok(Box::new(app))
     };
-    eframe::run_native("Thalweg", options, Box::new(make)).map_err(|error| StartError::NoWindow(error.to_string()))
+    let wgpu = WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..WgpuConfiguration::default() };
+    platform::open_window(wgpu, Box::new(make))
 }

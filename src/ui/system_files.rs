@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(files.poll(), [Chosen::Saved { export_id: 4, path: path.clone() }]);
         assert_eq!(std::fs::read(&path).unwrap(), b"1,2");
         assert!(!files.is_waiting() && files.holds(&folder.path().display().to_string(), "matrix.csv"));
-        let nowhere = folder.path().join("no/such/folder.csv").display().to_string();
-        assert!(files.write(&nowhere, b"x").unwrap_err().contains("folder.csv"));
+        let nowhere = folder.path().join("matrix.csv/below-a-file.csv").display().to_string();
+        assert!(files.write(&nowhere, b"x").unwrap_err().contains("below-a-file.csv"));
     }
 }

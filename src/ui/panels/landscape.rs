@@ -180,8 +180,9 @@ impl LandscapePanel {
     /// Map or surface, what it says, and the picked point.
     fn look(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let has_values = |measured: &&Measured| {
-            report_of(context.state, measured)
-                .is_some_and(|report| report.losses.iter().flatten().any(|loss| loss.is_finite()) || measured.watched.is_over())
+            report_of(context.state, measured).is_some_and(|report| {
+                report.losses.iter().flatten().any(|loss| loss.is_finite()) || measured.watched.is_over()
+            })
         };
         // What was measured before stays in sight while the next plane has no value yet, and after one that failed.
         let shown = self.measured.get(self.shown).filter(has_values);

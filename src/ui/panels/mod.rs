@@ -3,6 +3,7 @@
 pub mod buffer;
 pub mod forgetting;
 pub mod generate;
+pub mod landscape;
 pub mod log;
 pub mod model;
 pub mod paths;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(runs::RunsPanel::default()),
         Box::new(generate::GeneratePanel::default()),
         Box::new(paths::PathsPanel::default()),
+        Box::new(landscape::LandscapePanel::default()),
         Box::new(log::LogPanel::default()),
     ]
 }

@@ -16,9 +16,21 @@ const RANDOM: &str = "random directions";
 
 /// Name in the command, on screen, and what it is.
 const SHAPES: [(&str, &str, &str); 3] = [
-    (THREE, "through three adapters", "All three lie exactly in the plane: the first at the origin, the third along the first axis."),
-    (PCA, "main directions of a run", "The two directions along which the adapters of a run differ most (principal components)."),
-    (RANDOM, "two random directions", "Around one adapter, along directions drawn by chance and scaled to its filters."),
+    (
+        THREE,
+        "through three adapters",
+        "All three lie exactly in the plane: the first at the origin, the third along the first axis.",
+    ),
+    (
+        PCA,
+        "main directions of a run",
+        "The two directions along which the adapters of a run differ most (principal components).",
+    ),
+    (
+        RANDOM,
+        "two random directions",
+        "Around one adapter, along directions drawn by chance and scaled to its filters.",
+    ),
 ];
 
 /// What is asked for.
@@ -100,7 +112,11 @@ impl Form {
     pub fn anchors(&self, choices: &[Choice]) -> Vec<AdapterSource> {
         match self.shape {
             THREE => self.three.iter().flatten().cloned().collect(),
-            PCA => choices.iter().filter(|choice| self.run.is_some() && choice.run == self.run).map(|choice| choice.source.clone()).collect(),
+            PCA => choices
+                .iter()
+                .filter(|choice| self.run.is_some() && choice.run == self.run)
+                .map(|choice| choice.source.clone())
+                .collect(),
             _ => self.centre.iter().cloned().collect(),
         }
     }
@@ -111,7 +127,9 @@ impl Form {
         let twice = anchors.iter().enumerate().any(|(index, source)| anchors[..index].contains(source));
         match self.shape {
             THREE if anchors.len() < 3 => return Err("Choose three adapters: they lay the plane.".into()),
-            THREE if twice => return Err("Two of the three are the same adapter and lay no plane: choose another.".into()),
+            THREE if twice => {
+                return Err("Two of the three are the same adapter and lay no plane: choose another.".into());
+            }
             PCA if anchors.len() < 3 => {
                 return Err("The main directions need a run with at least three adapters: choose another run.".into());
             }
@@ -163,7 +181,8 @@ impl Form {
             }
         }
         self.tracks(ui, context.state);
-        egui::CollapsingHeader::new("Points, examples, more adapters").show(ui, |ui| self.settings(ui, context, choices));
+        egui::CollapsingHeader::new("Points, examples, more adapters")
+            .show(ui, |ui| self.settings(ui, context, choices));
     }
 
     fn runs(&mut self, ui: &mut Ui, state: &AppState, choices: &[Choice]) {
@@ -192,15 +211,28 @@ impl Form {
         ui.label("Training tracks of");
         for run in runs() {
             let mut on = self.tracks.contains(&run.number);
-            if ui.checkbox(&mut on, &run.title).on_hover_text("Projects the way of each of its learners onto the plane.").changed() {
-                if on { self.tracks.insert(run.number) } else { self.tracks.remove(&run.number) };
+            if ui
+                .checkbox(&mut on, &run.title)
+                .on_hover_text("Projects the way of each of its learners onto the plane.")
+                .changed()
+            {
+                if on {
+                    self.tracks.insert(run.number)
+                } else {
+                    self.tracks.remove(&run.number)
+                };
             }
         }
     }
 
     fn settings(&mut self, ui: &mut Ui, context: &mut Context<'_>, choices: &[Choice]) {
         ui.horizontal_wrapped(|ui| {
-            number(ui, "Points along a side", DragValue::new(&mut self.side).range(2..=101), "The grid has so many columns and rows.");
+            number(
+                ui,
+                "Points along a side",
+                DragValue::new(&mut self.side).range(2..=101),
+                "The grid has so many columns and rows.",
+            );
             let help = "Scored examples of each task that every point is measured on.";
             number(ui, "Examples of each task", DragValue::new(&mut self.examples).range(1..=10_000), help);
             let margin = DragValue::new(&mut self.margin).range(0.0..=3.0).speed(0.01).fixed_decimals(2);
@@ -209,8 +241,16 @@ impl Form {
         ui.checkbox(&mut self.scores, "Measure the scores too")
             .on_hover_text("The tasks' own metrics as well as the losses. Takes longer where text is generated.");
         let points = self.side * self.side;
-        ui.label(RichText::new(format!("{points} points; coarse ones first, so that the shape shows early.")).small().color(context.theme.muted()));
-        let words = if self.others.is_empty() { "Show more adapters".into() } else { format!("Show more adapters ({})", self.others.len()) };
+        ui.label(
+            RichText::new(format!("{points} points; coarse ones first, so that the shape shows early."))
+                .small()
+                .color(context.theme.muted()),
+        );
+        let words = if self.others.is_empty() {
+            "Show more adapters".into()
+        } else {
+            format!("Show more adapters ({})", self.others.len())
+        };
         ui.menu_button(words, |ui| {
             egui::ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
                 for choice in choices {

@@ -29,7 +29,16 @@ impl Labels {
     pub fn put(&mut self, at: Pos2, gap: f32, text: &str, colour: Color32) -> bool {
         let half = self.size(text) / 2.0 + Vec2::splat(gap);
         let (x, y) = (half.x, half.y);
-        let tries = [vec2(x, 0.0), vec2(-x, 0.0), vec2(0.0, -y), vec2(0.0, y), vec2(x, -y), vec2(-x, -y), vec2(x, y), vec2(-x, y)];
+        let tries = [
+            vec2(x, 0.0),
+            vec2(-x, 0.0),
+            vec2(0.0, -y),
+            vec2(0.0, y),
+            vec2(x, -y),
+            vec2(-x, -y),
+            vec2(x, y),
+            vec2(-x, y),
+        ];
         self.write(tries.into_iter().map(|by| at + by), text, colour)
     }
 

@@ -32,7 +32,10 @@ pub fn show(ui: &mut Ui, theme: &Theme, report: &PlaneReport, scene: &Scene) {
         let place = (shade as f64 + 0.5) / SHADES as f64;
         // The bar rises from left to right in value, whichever end is bright.
         let share = if scale.shade(scale.low) > scale.shade(scale.high) { 1.0 - place } else { place };
-        mesh.add_colored_rect(Rect::from_min_max(pos2(from, bar.top()), pos2(to, bar.bottom())), theme.heat(Some(share)));
+        mesh.add_colored_rect(
+            Rect::from_min_max(pos2(from, bar.top()), pos2(to, bar.bottom())),
+            theme.heat(Some(share)),
+        );
     }
     let painter = ui.painter();
     painter.add(Shape::mesh(mesh));

@@ -7,7 +7,9 @@ use super::scene::{self, Scene};
 use crate::engine::landscape_report::{PlaneMark, PlaneReport, PlaneTrack};
 use crate::ui::panels::paths::reading::digits;
 use crate::ui::theme::Theme;
-use egui::{Align2, Color32, Key, Mesh, Pos2, Rect, Response, Sense, Shape, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Color32, Key, Mesh, Pos2, Rect, Response, Sense, Shape, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2, vec2,
+};
 use std::sync::Arc;
 
 /// Room for the numbers below and left of the map.
@@ -84,7 +86,14 @@ pub struct Map {
 }
 
 impl Map {
-    pub fn show(&mut self, ui: &mut Ui, theme: &Theme, report: &PlaneReport, scene: &Scene, picked: Option<[f64; 2]>) -> Option<Shown> {
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        theme: &Theme,
+        report: &PlaneReport,
+        scene: &Scene,
+        picked: Option<[f64; 2]>,
+    ) -> Option<Shown> {
         let width = ui.available_width().max(160.0);
         let room = Rect::from_min_size(Pos2::ZERO, vec2(width - LEFT - 8.0, TALLEST));
         let size = Frame::new(room, &report.xs, &report.ys)?.rect.size();
@@ -120,7 +129,8 @@ impl Map {
         }
         let inside = |at: &Pos2| frame.rect.contains(*at);
         let hovered = response.hover_pos().filter(inside).map(|at| frame.place(at));
-        let mut chosen = response.interact_pointer_pos().filter(|at| response.clicked() && inside(at)).map(|at| frame.place(at));
+        let mut chosen =
+            response.interact_pointer_pos().filter(|at| response.clicked() && inside(at)).map(|at| frame.place(at));
         if response.clicked() {
             response.request_focus();
         }
@@ -137,7 +147,11 @@ impl Map {
         let fits = |(key, rect, dark, _): &&(super::scene::Key, Rect, bool, Arc<Mesh>)| {
             *key == scene.key && *rect == frame.rect && *dark == theme.dark
         };
-        let mesh = self.painted.as_ref().filter(fits).map_or_else(|| Arc::new(cells(theme, report, scene, frame)), |known| known.3.clone());
+        let mesh = self
+            .painted
+            .as_ref()
+            .filter(fits)
+            .map_or_else(|| Arc::new(cells(theme, report, scene, frame)), |known| known.3.clone());
         self.painted = Some((scene.key.clone(), frame.rect, theme.dark, mesh.clone()));
         ui.painter().add(Shape::mesh(mesh));
     }
@@ -149,9 +163,11 @@ fn cells(theme: &Theme, report: &PlaneReport, scene: &Scene, frame: &Frame) -> M
     let mut mesh = Mesh::default();
     for (index, value) in scene.values.iter().enumerate() {
         let (column, row) = (index % report.xs.len(), index / report.xs.len());
-        let Some((from, to)) = columns.get(column..column + 2).zip(rows.get(row..row + 2)).map(|(x, y)| {
-            (frame.at(x[0], y[1]), frame.at(x[1], y[0]))
-        }) else {
+        let Some((from, to)) = columns
+            .get(column..column + 2)
+            .zip(rows.get(row..row + 2))
+            .map(|(x, y)| (frame.at(x[0], y[1]), frame.at(x[1], y[0])))
+        else {
             continue;
         };
         let rect = Rect::from_min_max(from, to);

@@ -50,7 +50,7 @@ impl Relief {
             let mut labels = Labels::new(ui, theme, shown.rect);
             ui.painter().set(floor, frame(theme, field, &shown));
             scale(ui, theme, scene, &shown, &mut labels);
-            self.marks(ui, theme, report, field, &shown, &mut labels);
+            Self::marks(ui, theme, report, field, &shown, &mut labels);
             if let Some(place) = picked.and_then(|[x, y]| field.place(x, y)) {
                 pin(ui, theme, field, &shown, place);
             }
@@ -69,7 +69,6 @@ impl Relief {
     }
 
     fn marks(
-        &self,
         ui: &Ui,
         theme: &Theme,
         report: &PlaneReport,
@@ -143,7 +142,7 @@ fn stretch(
                 run.1.push(at);
                 draw(std::mem::replace(&mut run, (hidden, vec![at])));
             }
-            None => draw(std::mem::replace(&mut run, (false, Vec::new()))),
+            None => draw(std::mem::take(&mut run)),
         }
     }
     draw(run);

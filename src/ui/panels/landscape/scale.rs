@@ -98,7 +98,8 @@ impl Scale {
             Vec::new()
         } else if self.log && self.high / self.low > 8.0 {
             let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-            let factors: &[f64] = if self.high / self.low < 40.0 { &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0] } else { &[1.0, 2.0, 5.0] };
+            let factors: &[f64] =
+                if self.high / self.low < 40.0 { &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0] } else { &[1.0, 2.0, 5.0] };
             decades.flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power))).collect()
         } else {
             round_values(self.low, self.high, 9)
@@ -131,7 +132,10 @@ mod tests {
         let scale = Scale::new(&[Some(0.1), None, Some(1.0), Some(10.0), Some(f64::NAN)], false).unwrap();
         assert_eq!([0.1, 1.0, 10.0].map(|loss| (scale.height(loss) * 1e9).round() / 1e9), [0.0, 0.5, 1.0]);
         assert_eq!((scale.shade(0.1), scale.shade(99.0)), (1.0, 0.0));
-        assert_eq!(scale.levels().iter().map(|level| digits(*level)).collect::<Vec<_>>(), ["0.200", "0.500", "1.000", "2.000", "5.000"]);
+        assert_eq!(
+            scale.levels().iter().map(|level| digits(*level)).collect::<Vec<_>>(),
+            ["0.200", "0.500", "1.000", "2.000", "5.000"]
+        );
         let scores = Scale::new(&[Some(0.25), Some(0.75)], true).unwrap();
         assert_eq!((scores.height(0.5), scores.shade(0.75), scores.log), (0.5, 1.0, false));
         assert!((4..=11).contains(&scores.levels().len()), "{:?}", scores.levels());

@@ -205,7 +205,10 @@ fn a_click_on_the_map_asks_the_model_there_once() {
     harness.run();
     let sent = harness.state_mut().commands();
     let [Command::Generate { id, sources, prompt, .. }] = sent.as_slice() else { panic!("{sent:?}") };
-    assert_eq!((sources.as_slice(), prompt.as_str()), (&[AdapterSource::OnPlane { plane: FIRST_NUMBER, x, y }][..], "stance: the fee is fair"));
+    assert_eq!(
+        (sources.as_slice(), prompt.as_str()),
+        (&[AdapterSource::OnPlane { plane: FIRST_NUMBER, x, y }][..], "stance: the fee is fair")
+    );
     assert!(*id > 3_500_000);
     // From there the arrow keys go along the grid.
     harness.key_press(egui::Key::ArrowLeft);
@@ -213,15 +216,20 @@ fn a_click_on_the_map_asks_the_model_there_once() {
     harness.key_press(egui::Key::ArrowDown);
     harness.step();
     assert_eq!(harness.state().panel.picked.place, Some([1.0, 1.0]));
-    assert!(harness.query_by_label("mean loss 1.000, mean score 90.5 %, stance 0.500 (90.5 %), law 1.500 (90.5 %)").is_some());
+    assert!(
+        harness
+            .query_by_label("mean loss 1.000, mean score 90.5 %, stance 0.500 (90.5 %), law 1.500 (90.5 %)")
+            .is_some()
+    );
     harness.get_by_label("Export this point...").click();
     harness.run();
     let exported = harness.state().actions.iter().any(|action| {
         let Action::Export(Export::Command { command, .. }) = action else { return false };
-        **command == Command::ExportAdapter {
-            from: AdapterSource::OnPlane { plane: FIRST_NUMBER, x: 1.0, y: 1.0 },
-            path: String::new(),
-        }
+        **command
+            == Command::ExportAdapter {
+                from: AdapterSource::OnPlane { plane: FIRST_NUMBER, x: 1.0, y: 1.0 },
+                path: String::new(),
+            }
     });
     assert!(exported, "{:?}", harness.state().actions);
 }

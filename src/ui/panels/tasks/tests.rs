@@ -145,7 +145,6 @@ impl egui::DroppedFile for Dropped {
         &self.0
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     fn bytes(&self) -> Result<Vec<u8>, String> {
         Err("not asked for".into())
     }

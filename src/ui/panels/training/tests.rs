@@ -1,3 +1,5 @@
+//! The Training panel: its form, its controls, its curves.
+
 use super::*;
 use crate::engine::config::{MethodConfig, MethodSettings};
 use crate::engine::protocol::cards::KnobShape;

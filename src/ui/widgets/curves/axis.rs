@@ -23,7 +23,8 @@ impl Scale {
             Self::Log if value > 0.0 => value.log10(),
             Self::Log => return None,
         };
-        place.is_finite().then_some(place)
+        // Beyond that the height of an axis is no number any more.
+        (place.abs() < 1e300).then_some(place)
     }
 
     /// Height of the axis when all values are one.

@@ -1,3 +1,5 @@
+//! The curves: scales, smoothing, legend, and what a hand can do with them.
+
 use super::axis::{log_marks, round_marks};
 use super::*;
 use egui_kittest::{Harness, kittest::Queryable as _};
@@ -83,6 +85,11 @@ fn gaps_part_a_curve_and_what_a_logarithm_cannot_show_lies_on_the_floor() {
     assert_eq!(drawn.extent([0.0, 6.0], Scale::Log), Some([-1.0, 1.0]));
     assert_eq!(drawn.extent([0.0, 6.0], Scale::Linear), Some([-3.0, 10.0]));
     assert_eq!(drawn.extent([0.0, 0.5], Scale::Linear), Some([1.0, 1.0]), "only what is shown");
+    for (index, value) in [f64::MAX, f64::MIN].into_iter().enumerate() {
+        source.push(7.0 + index as f64, value);
+    }
+    drawn.update(&source, [0.0, 8.0], 100);
+    assert_eq!(drawn.extent([0.0, 8.0], Scale::Linear), Some([-3.0, 10.0]), "an axis cannot be infinitely high");
 }
 
 #[test]
