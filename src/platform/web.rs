@@ -96,7 +96,6 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> Result<T, PlatformError> 
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it can fail")]
 #[cfg(feature = "app")]
 pub fn open_window(
     wgpu: eframe::egui_wgpu::WgpuConfiguration,
@@ -121,6 +120,7 @@ pub fn ask(_: &super::Dialogue, _: impl FnOnce(Vec<PathBuf>) + Send + 'static) -
     Err(PlatformError::NoDialogue)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it can fail")]
 pub fn on_interrupt(_react: impl FnMut() + Send + 'static) -> Result<(), PlatformError> {
     Ok(())
 }
