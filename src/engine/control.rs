@@ -25,6 +25,8 @@ pub struct Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Go,
+    /// Go, and wait again after that step.
+    OneStep,
     Wait,
     Stop,
 }
@@ -46,7 +48,8 @@ impl Control {
     #[must_use]
     pub fn next(&self) -> Next {
         match self.state.compare_exchange(ONE_STEP, WAIT, Ordering::SeqCst, Ordering::SeqCst) {
-            Ok(_) | Err(GO) => Next::Go,
+            Ok(_) => Next::OneStep,
+            Err(GO) => Next::Go,
             Err(STOP) => Next::Stop,
             Err(_) => Next::Wait,
         }
@@ -102,7 +105,7 @@ mod tests {
         control.send(Steer::Pause);
         assert_eq!(control.next(), Next::Wait);
         control.send(Steer::SingleStep);
-        assert_eq!((control.next(), control.next()), (Next::Go, Next::Wait));
+        assert_eq!((control.next(), control.next()), (Next::OneStep, Next::Wait));
         control.send(Steer::Stop);
         control.send(Steer::Resume);
         assert_eq!(control.next(), Next::Stop);

@@ -147,7 +147,7 @@ pub async fn pretrain(
     let mut done = 0;
     for step in 0..config.steps {
         match control.next() {
-            Next::Go => {}
+            Next::Go | Next::OneStep => {}
             Next::Stop => {
                 stopped = true;
                 break;

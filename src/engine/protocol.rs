@@ -317,6 +317,8 @@ pub enum Event {
     /// The engine waits.
     Paused {
         run: usize,
+        /// Optimiser steps made so far, reported or not.
+        step: u64,
     },
     /// It goes on.
     Resumed {

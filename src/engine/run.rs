@@ -15,7 +15,7 @@ use super::protocol::Event;
 use super::protocol::buffer::BufferWatch;
 use super::report::{CurvePoint, LearnerReport, RunReport, StepReport};
 use super::run_folder::RunFolder;
-use super::trainer::Trainer;
+use super::trainer::{self, Trainer};
 use crate::continual::Learnt;
 use crate::continual::metrics::AccuracyMatrix;
 use crate::io::Checkpoint;
@@ -28,7 +28,7 @@ pub type Sink<'a> = &'a mut dyn FnMut(Event);
 
 /// How often a checkpoint is written while training, in seconds.
 const CHECKPOINT_SECS: f64 = 30.0;
-/// At most one `Stepped` event in so many seconds.
+/// At most one event of an evaluation's progress in so many seconds.
 const EVENT_SECS: f64 = 0.05;
 
 /// What a run has gathered; part of its checkpoint.
@@ -69,7 +69,6 @@ pub struct Run {
     gathered: Gathered,
     folder: Option<RunFolder>,
     last_checkpoint: f64,
-    last_event: f64,
     /// What was told of the replay buffer, while somebody looks at it.
     watch: Option<BufferWatch>,
     last_watch: f64,
@@ -119,7 +118,6 @@ impl Run {
             gathered,
             folder,
             last_checkpoint: now,
-            last_event: 0.0,
             watch: None,
             last_watch: 0.0,
         })
@@ -267,17 +265,16 @@ impl Run {
                 emit(Event::PhaseStarted { phase: "training".into(), detail: detail.clone() });
             }
             if let Some(report) = report {
-                self.gathered.steps.push(report.clone());
-                let last = self.trainer.position().task_step == steps;
-                if last || platform::now_secs() - self.last_event >= EVENT_SECS {
-                    self.last_event = platform::now_secs();
-                    emit(Event::Stepped {
-                        run: self.index,
-                        step: report,
-                        steps_total: self.total_steps(),
-                        eta_secs: self.eta_secs(),
-                    });
+                let every = self.config.training.report_every;
+                if trainer::is_due(every, report.step, report.task_step, report.task_steps) {
+                    self.gathered.steps.push(report.clone());
                 }
+                emit(Event::Stepped {
+                    run: self.index,
+                    step: report,
+                    steps_total: self.total_steps(),
+                    eta_secs: self.eta_secs(),
+                });
             }
             self.tell_buffer(control, emit);
             if platform::now_secs() - self.last_checkpoint > CHECKPOINT_SECS {
@@ -307,7 +304,10 @@ impl Run {
             self.serve(control, emit).await;
             match control.next() {
                 Next::Stop => return false,
-                Next::Go => {
+                next @ (Next::Go | Next::OneStep) => {
+                    if next == Next::OneStep {
+                        self.trainer.report_next_step();
+                    }
                     if told {
                         emit(Event::Resumed { run: self.index });
                     }
@@ -315,7 +315,7 @@ impl Run {
                 }
                 Next::Wait => {
                     if !told {
-                        emit(Event::Paused { run: self.index });
+                        emit(Event::Paused { run: self.index, step: self.trainer.position().step });
                         told = true;
                     }
                     platform::pause().await;

@@ -74,7 +74,15 @@ pub struct Trainer {
     rng: ChaCha8Rng,
     position: Position,
     started: bool,
+    /// The next step is reported, whether or not its turn has come.
+    report_next: bool,
     last_report: Option<(f64, u64, u64)>,
+}
+
+/// Whether a step's numbers belong into the run's record: every `report_every`th of a task, its last, and the very first.
+#[must_use]
+pub fn is_due(report_every: usize, step: u64, task_step: u64, task_steps: u64) -> bool {
+    task_step.is_multiple_of(report_every as u64) || task_step == task_steps || step == 1
 }
 
 impl Trainer {
@@ -101,8 +109,14 @@ impl Trainer {
             rng,
             position: Position::default(),
             started: false,
+            report_next: false,
             last_report: None,
         })
+    }
+
+    /// Has the next step reported even if it is not due ([`is_due`]): somebody steps by hand and looks.
+    pub fn report_next_step(&mut self) {
+        self.report_next = true;
     }
 
     /// Number of training phases: one for each task, or one in all for joint training and for no training at all.
@@ -222,7 +236,8 @@ impl Trainer {
         }
         let step = self.position.step + 1;
         let task_step = self.position.task_step + 1;
-        let report = task_step.is_multiple_of(training.report_every) || task_step == phase_steps || step == 1;
+        let due = is_due(training.report_every, step, task_step as u64, phase_steps as u64);
+        let report = std::mem::take(&mut self.report_next) || due;
         let now = platform::now_secs();
         let tokens_before = self.position.tokens;
         // Dropout draws from the device's generator; seeding it from ours makes a resumed run the same.

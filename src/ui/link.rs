@@ -78,14 +78,14 @@ mod tests {
 
     #[test]
     fn a_tape_is_told_in_portions_and_keeps_what_it_hears() {
-        let events = (0..5).map(|run| Event::Paused { run });
+        let events = (0..5).map(|run| Event::Paused { run, step: 0 });
         let tape = Recorded::new(events, 2);
         let mut link: Box<dyn EngineLink> = Box::new(tape.clone());
-        assert_eq!(link.receive(), [Event::Paused { run: 0 }, Event::Paused { run: 1 }]);
+        assert_eq!(link.receive(), [Event::Paused { run: 0, step: 0 }, Event::Paused { run: 1, step: 0 }]);
         assert_eq!(link.receive().len(), 2);
         assert!(!tape.is_played());
         tape.push(Event::Resumed { run: 9 });
-        assert_eq!(link.receive(), [Event::Paused { run: 4 }, Event::Resumed { run: 9 }]);
+        assert_eq!(link.receive(), [Event::Paused { run: 4, step: 0 }, Event::Resumed { run: 9 }]);
         assert!(tape.is_played() && link.receive().is_empty());
         link.send(Command::FindDevices);
         assert_eq!(tape.sent(), [Command::FindDevices]);

@@ -92,7 +92,7 @@ fn a_paused_run_shows_its_buffer_lets_it_be_changed_and_writes_with_its_learners
     session.wait("the queue", |event| matches!(event, Event::RunQueued { run: 4, .. }).then_some(()));
     session.wait("a step", |event| matches!(event, Event::Stepped { run: 4, .. }).then_some(()));
     session.send(Command::Steer { steer: Steer::Pause });
-    session.wait("the pause", |event| matches!(event, Event::Paused { run: 4 }).then_some(()));
+    session.wait("the pause", |event| matches!(event, Event::Paused { run: 4, .. }).then_some(()));
 
     session.send(Command::EditBuffer { edit: BufferEdit::Pin { id: 1, pinned: true } });
     let change = session.wait("the pinned item", |event| match event {

@@ -79,7 +79,11 @@ impl Stage {
                 return found;
             }
             let log: Vec<&str> = self.state().log.iter().map(|line| line.message.as_str()).collect();
-            assert!(start.elapsed() < Duration::from_secs(secs), "{what} did not come; the log says: {log:#?}");
+            let runs: Vec<_> = self.state().runs.iter().map(|run| (&run.title, &run.status, run.steps_done)).collect();
+            assert!(
+                start.elapsed() < Duration::from_secs(secs),
+                "{what} did not come; the log says: {log:#?}, the runs: {runs:?}"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

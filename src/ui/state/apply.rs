@@ -90,7 +90,9 @@ impl AppState {
                 self.engine.progress = (total > 0).then(|| done as f64 / total as f64);
             }
             Event::CheckpointSaved { run, .. } => self.with_run(run, |view| view.resumable = true),
-            Event::Paused { run } => self.with_run(run, |view| view.status = RunStatus::Paused),
+            Event::Paused { run, step } => {
+                self.with_run(run, |view| (view.status, view.steps_done) = (RunStatus::Paused, step));
+            }
             Event::Resumed { run } => self.with_run(run, |view| view.status = RunStatus::Running),
             Event::Stopped { run, step } => {
                 self.end_run(run, RunStatus::Stopped);

@@ -112,7 +112,7 @@ impl SurfaceView {
         } else if !drawn {
             let words =
                 "This window cannot draw surfaces: it runs without a GPU interface. The map shows the same values.";
-            ui.put(rect.shrink(12.0), egui::Label::new(words).wrap());
+            ui.put(rect.shrink(12.0), egui::Label::new(words).wrap().selectable(false));
         }
         Shown { response, rect, matrix, eye: self.camera.eye(), drawn }
     }

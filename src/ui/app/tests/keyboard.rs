@@ -31,7 +31,7 @@ fn keys_steer_the_run() {
     let mut bench = Bench::running();
     bench.press(Modifiers::NONE, Key::Space);
     assert_eq!(steers(&bench), [Steer::Pause]);
-    bench.hear(Event::Paused { run: 0 });
+    bench.hear(Event::Paused { run: 0, step: 0 });
     bench.press(Modifiers::NONE, Key::S);
     bench.press(Modifiers::NONE, Key::Space);
     bench.press(Modifiers::NONE, Key::X);

@@ -194,7 +194,7 @@ fn buttons_steer_the_run_in_progress() {
     let mut harness = large(sample::state_after(60));
     click(&mut harness, "Pause");
     assert_eq!(taken(&mut harness), command(Command::Steer { steer: Steer::Pause }));
-    harness.state_mut().state.apply(Event::Paused { run: 0 }, 1.0);
+    harness.state_mut().state.apply(Event::Paused { run: 0, step: 0 }, 1.0);
     harness.run_steps(2);
     click(&mut harness, "Resume");
     assert_eq!(taken(&mut harness), command(Command::Steer { steer: Steer::Resume }));
