@@ -10,6 +10,20 @@
 )]
 
 use std::process::ExitCode;
+use thalweg::platform::{self, Role};
+
+/// The page's window, or its worker's engine. What fails there is shown by the page.
+#[cfg(feature = "app")]
+fn in_a_browser(role: Role) -> ExitCode {
+    let started = match role {
+        Role::Worker => thalweg::engine::worker::start(),
+        Role::Page | Role::Desktop => thalweg::ui::start::start(role, None),
+    };
+    if let Err(error) = started {
+        platform::give_up(&error.to_string());
+    }
+    ExitCode::SUCCESS
+}
 
 /// Nothing to do but to look: no argument, or one capsule (as a file manager calls the program).
 #[cfg(feature = "app")]
@@ -20,7 +34,7 @@ fn window() -> Option<ExitCode> {
         [path] if path.ends_with(".thalweg") => Some(path.as_str()),
         _ => return None,
     };
-    match thalweg::ui::start::start(capsule) {
+    match thalweg::ui::start::start(Role::Desktop, capsule) {
         Ok(()) => Some(ExitCode::SUCCESS),
         Err(error) => {
             eprintln!(
@@ -32,6 +46,11 @@ fn window() -> Option<ExitCode> {
 }
 
 fn main() -> ExitCode {
+    let role = platform::begin();
+    #[cfg(feature = "app")]
+    if role != Role::Desktop {
+        return in_a_browser(role);
+    }
     #[cfg(feature = "app")]
     if let Some(code) = window() {
         return code;

@@ -1,5 +1,6 @@
 //! Makes a [`Task`] from a file or a TRACE/LLMCL folder (`train`, `eval`, `test`), in memory or on disk.
 
+use crate::platform::fs;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -75,12 +76,12 @@ pub fn import_path(path: &Path, settings: &ImportSettings) -> Result<Imported, D
         reason: error.to_string(),
     };
     let mut paths = Vec::new();
-    let is_folder = std::fs::metadata(path).map_err(|error| refused(path, &error))?.is_dir();
+    let is_folder = fs::metadata(path).map_err(|error| refused(path, &error))?.is_dir();
     if is_folder {
-        for entry in std::fs::read_dir(path).map_err(|error| refused(path, &error))? {
+        for entry in fs::read_dir(path).map_err(|error| refused(path, &error))? {
             let file = entry.map_err(|error| refused(path, &error))?.path();
             let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if Format::of(&name).is_some() && Split::of(&name).is_some() && file.is_file() {
+            if Format::of(&name).is_some() && Split::of(&name).is_some() && fs::is_file(&file) {
                 paths.push(file);
             }
         }
@@ -97,7 +98,7 @@ pub fn import_path(path: &Path, settings: &ImportSettings) -> Result<Imported, D
     }
     let mut files = Vec::with_capacity(paths.len());
     for file in paths {
-        let bytes = std::fs::read(&file).map_err(|error| refused(&file, &error))?;
+        let bytes = fs::read(&file).map_err(|error| refused(&file, &error))?;
         files.push((file.display().to_string(), bytes));
     }
     import_files(&source, &files, settings)

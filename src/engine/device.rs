@@ -66,6 +66,10 @@ impl AdapterReport {
     }
 
     fn device_kind(&self) -> Option<DeviceKind> {
+        // A browser has one adapter, and tells no more of it than whether it is a software renderer.
+        if self.graphics_api() == WgpuBackend::WebGpu {
+            return Some(DeviceKind::DefaultDevice);
+        }
         Some(match self.kind.as_str() {
             "DiscreteGpu" => DeviceKind::DiscreteGpu(self.nth),
             "IntegratedGpu" => DeviceKind::IntegratedGpu(self.nth),
@@ -135,7 +139,7 @@ pub async fn adapters() -> Vec<AdapterReport> {
         ];
         found.push(AdapterReport {
             index: found.len(),
-            name: info.name,
+            name: if info.name.is_empty() { "the browser's".to_string() } else { info.name },
             backend,
             kind,
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),

@@ -10,6 +10,7 @@ use super::report::RunReport;
 use super::run::{Ending, Run, Sink};
 use super::run_folder::{CONFIG_FILE, RunFolder, write_html};
 use crate::model::AdapterLayout;
+use crate::platform::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,7 +93,7 @@ pub async fn run_experiment(
 /// The same configuration with absolute paths, so that a run folder can be resumed from anywhere.
 pub(super) fn with_absolute_paths(config: &ExperimentConfig) -> ExperimentConfig {
     let absolute = |path: &mut String| {
-        if let Ok(whole) = std::fs::canonicalize(&*path) {
+        if let Ok(whole) = fs::canonicalize(&*path) {
             *path = whole.display().to_string();
         }
     };

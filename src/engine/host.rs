@@ -2,10 +2,11 @@
 //!
 //! Three kinds of work, so that looking at a file need not wait for a training: the *desk* (`desk`) is one thread that owns
 //! every tensor and does one job after the other; the *clerk* (`clerk`) reads and writes files; a download has a thread of its
-//! own. What concerns the run in progress goes into its tray ([`Control::post`]) and is done between two steps.
+//! own. In a browser's worker they are three tasks of one event loop, which take turns between steps. What concerns the run in progress goes into its tray ([`Control::post`]) and is done between two steps.
 
 mod clerk;
 mod desk;
+mod inbox;
 mod runs;
 
 use super::catalogue::catalogue;
@@ -14,24 +15,22 @@ use super::control::Control;
 use super::protocol::{Command, Event, Level};
 use crate::continual::find;
 use crate::platform::{self, PlatformError};
+use inbox::{Slot, inbox};
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
-/// Where events go; every thread has a clone. Telling wakes the window.
+/// Where events go; every thread has a clone.
 #[derive(Clone)]
-struct Teller {
-    events: Sender<Event>,
-    wake: Arc<dyn Fn() + Send + Sync>,
-}
+struct Teller(Arc<dyn Fn(Event) + Send + Sync>);
 
 impl Teller {
     fn tell(&self, event: Event) {
-        // Nobody listens any more when the window is closed.
-        let _ = self.events.send(event);
-        (self.wake)();
+        (self.0)(event);
     }
 }
 
@@ -79,8 +78,8 @@ enum Job {
 
 /// The engine and its threads. Dropping it stops the run in progress with a checkpoint.
 pub struct Host {
-    jobs: Sender<Job>,
-    papers: Sender<Command>,
+    jobs: Slot<Job>,
+    papers: Slot<Command>,
     events: Receiver<Event>,
     teller: Teller,
     shared: Arc<Shared>,
@@ -93,16 +92,31 @@ impl Host {
     /// When the operating system gives no thread.
     pub fn start(runs_folder: &str, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, PlatformError> {
         let (to_front, events) = channel();
-        let teller = Teller { events: to_front, wake };
+        let tell = move |event| {
+            // Nobody listens any more when the window is closed.
+            let _ = to_front.send(event);
+            wake();
+        };
+        let mut host = Self::start_telling(runs_folder, Arc::new(tell))?;
+        host.events = events;
+        Ok(host)
+    }
+
+    /// As [`Self::start`], but every event is handed to `tell`, on the thread where it happened; none is received.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_telling(runs_folder: &str, tell: Arc<dyn Fn(Event) + Send + Sync>) -> Result<Self, PlatformError> {
+        let teller = Teller(tell);
         let shared = Arc::new(Shared::default());
-        let (jobs, waiting) = channel();
-        let (papers, letters) = channel();
+        let (jobs, waiting) = inbox();
+        let (papers, letters) = inbox();
         let (desk_teller, desk_shared) = (teller.clone(), shared.clone());
-        platform::spawn("engine", move || async move { desk::work(&waiting, &desk_shared, &desk_teller) })?;
+        platform::spawn("engine", move || async move { desk::work(&waiting, &desk_shared, &desk_teller).await })?;
         let (clerk_teller, clerk_shared) = (teller.clone(), shared.clone());
-        platform::spawn("files", move || async move { clerk::work(&letters, &clerk_shared, &clerk_teller) })?;
+        platform::spawn("files", move || async move { clerk::work(&letters, &clerk_shared, &clerk_teller).await })?;
         teller.tell(Event::Ready { catalogue: Box::new(catalogue()), runs_folder: runs_folder.to_string() });
-        Ok(Self { jobs, papers, events, teller, shared })
+        Ok(Self { jobs, papers, events: channel().1, teller, shared })
     }
 
     /// All events since the last call, oldest first.
@@ -156,8 +170,7 @@ impl Host {
             | Command::MeasurePath { .. }
             | Command::MeasurePlane { .. }) => self.job(Job::Other(Box::new(command))),
             command => {
-                let lost = self.papers.send(command).is_err();
-                if lost {
+                if !self.papers.send(command) {
                     self.teller.tell(Event::EngineDied {
                         message: "the thread for files has ended: start the program again".into(),
                     });
@@ -167,7 +180,7 @@ impl Host {
     }
 
     fn job(&self, job: Job) {
-        if self.jobs.send(job).is_err() {
+        if !self.jobs.send(job) {
             self.teller
                 .tell(Event::EngineDied { message: "the engine's thread has ended: start the program again".into() });
         }
@@ -195,6 +208,17 @@ impl Drop for Host {
     fn drop(&mut self) {
         lock(&self.shared.control).send(super::protocol::Steer::Stop);
     }
+}
+
+/// Waits for work that may panic; its panic ends it alone.
+async fn caught<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 /// A panic's message, for people.

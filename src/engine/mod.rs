@@ -3,7 +3,7 @@
 //! Front ends send a [`protocol::Command`] and read [`protocol::Event`]s; they never see a tensor. In reading order:
 //! [`config`] (what is asked), [`device`] and [`prepare`] (what is needed), [`trainer`] (THE loop, with `feed` for its examples),
 //! [`evaluator`] (scores),
-//! [`run`] (one method on one stream), [`experiment`] (several), [`race`] (many, compared), [`report`] (numbers out), [`host`] (all of it behind a window).
+//! [`run`] (one method on one stream), [`experiment`] (several), [`race`] (many, compared), [`report`] (numbers out), [`host`] (all of it behind a window), [`worker`] (the same in a browser).
 
 pub mod bench;
 pub mod buffer_map;
@@ -34,6 +34,7 @@ pub mod report_html;
 pub mod run;
 pub mod run_folder;
 pub mod trainer;
+pub mod worker;
 pub mod writer;
 
 pub use control::Control;

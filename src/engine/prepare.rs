@@ -12,6 +12,7 @@ use crate::data::task::Task;
 use crate::data::tokenizer::Tokenizer;
 use crate::io::HfFolder;
 use crate::model::{Llama, LlamaOptions, ModelError};
+use crate::platform::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -57,7 +58,7 @@ pub fn open_model(model: &str) -> Result<HfFolder, EngineError> {
         return Ok(builtin_model::open()?);
     }
     let path = Path::new(model);
-    if !path.exists() {
+    if !fs::is_there(path) {
         return Err(EngineError::Setting(format!(
             "model `{model}` is not there: give a Hugging Face folder with config.json, model.safetensors and tokenizer.json, or `{BUILTIN_MODEL}`"
         )));

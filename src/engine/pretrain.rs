@@ -21,7 +21,7 @@ use crate::model::llama::Pass;
 use crate::model::random::RandomWeights;
 use crate::model::trainable::WeightVisitor;
 use crate::model::{Llama, LlamaOptions, ModelConfig, Targets};
-use crate::platform;
+use crate::platform::{self, fs};
 use burn::tensor::{Gradients, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -226,7 +226,7 @@ impl Corpus {
     fn read(config: &PretrainConfig) -> Result<Self, EngineError> {
         let mut files = Vec::new();
         for path in &config.texts {
-            let text = std::fs::read_to_string(path).map_err(|error| {
+            let text = fs::read_to_string(path).map_err(|error| {
                 EngineError::Setting(format!("{} cannot be read: {error}. Give a UTF-8 text file", path.display()))
             })?;
             let limit = if config.max_chars_per_text == 0 { usize::MAX } else { config.max_chars_per_text };
@@ -420,7 +420,7 @@ impl WeightVisitor for Update<'_> {
 /// Writes the Hugging Face folder, weights in f16.
 async fn save(config: &PretrainConfig, model: &Llama, tokenizer: &Tokenizer) -> Result<(), EngineError> {
     let folder = &config.output;
-    std::fs::create_dir_all(folder).map_err(|error| {
+    fs::create_dir_all(folder).map_err(|error| {
         EngineError::Run(format!("{} cannot be made: {error}. Choose another output", folder.display()))
     })?;
     let mut weights = Vec::new();

@@ -9,6 +9,7 @@ use crate::continual::replay::ReplayBuffer;
 use crate::io::atomic::write_file;
 use crate::io::{Checkpoint, IoError, peft};
 use crate::model::PlainAdapter;
+use crate::platform::fs;
 use std::path::{Path, PathBuf};
 
 /// The frozen configuration, in every run folder.
@@ -39,10 +40,10 @@ impl RunFolder {
     /// # Errors
     /// When the file system refuses.
     pub fn create(parent: &Path, name: &str, config: &ExperimentConfig) -> Result<Self, EngineError> {
-        std::fs::create_dir_all(parent).map_err(|error| refused(parent, &error))?;
+        fs::create_dir_all(parent).map_err(|error| refused(parent, &error))?;
         for number in 1..10_000 {
             let path = parent.join(if number == 1 { name.to_string() } else { format!("{name}-{number}") });
-            match std::fs::create_dir(&path) {
+            match fs::create_dir(&path) {
                 Ok(()) => {
                     let folder = Self { path };
                     write_file(&folder.path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
@@ -63,7 +64,7 @@ impl RunFolder {
     /// # Errors
     /// When the file system refuses.
     pub fn create_at(path: &Path, config: &ExperimentConfig) -> Result<Self, EngineError> {
-        std::fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
+        fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
         write_file(&path.join(CONFIG_FILE), config.to_toml()?.as_bytes())?;
         Ok(Self { path: path.to_path_buf() })
     }
@@ -74,7 +75,7 @@ impl RunFolder {
     /// A folder without a run, or a configuration that cannot be read.
     pub fn open(path: &Path) -> Result<(Self, ExperimentConfig), EngineError> {
         let file = path.join(CONFIG_FILE);
-        let text = std::fs::read_to_string(&file).map_err(|error| {
+        let text = fs::read_to_string(&file).map_err(|error| {
             EngineError::Run(format!(
                 "{} holds no run that can be resumed ({error}): give a run folder with {CONFIG_FILE} and {CHECKPOINT_FILE}",
                 path.display()
@@ -96,7 +97,7 @@ impl RunFolder {
     /// A report that cannot be read.
     pub fn report(&self) -> Result<Option<RunReport>, EngineError> {
         let file = self.path.join(REPORT_JSON);
-        let text = match std::fs::read_to_string(&file) {
+        let text = match fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(IoError::reading(&file, &error).into()),
@@ -114,7 +115,7 @@ impl RunFolder {
     /// A checkpoint that cannot be read.
     pub fn checkpoint(&self) -> Result<Option<(Checkpoint, Option<String>)>, EngineError> {
         let path = self.path.join(CHECKPOINT_FILE);
-        if !path.exists() && !crate::io::checkpoint::previous_path(&path).exists() {
+        if !fs::is_there(&path) && !fs::is_there(&crate::io::checkpoint::previous_path(&path)) {
             return Ok(None);
         }
         Ok(Some(Checkpoint::load(&path)?))
@@ -171,7 +172,7 @@ impl RunFolder {
 
     fn learner_folder(&self, task: usize, name: &str, learner: &str) -> Result<PathBuf, EngineError> {
         let folder = self.path.join("adapters").join(format!("{:02}-{name}", task + 1)).join(learner);
-        std::fs::create_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
+        fs::create_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
         Ok(folder)
     }
 

@@ -10,7 +10,7 @@ use crate::io::atomic::write_file;
 use crate::io::peft::read_adapter;
 use crate::model::generate::Sampling;
 use crate::model::{Adapter, Overlay};
-use crate::platform;
+use crate::platform::{self, fs};
 use std::path::Path;
 
 /// Writes on from a prompt. `tell(text so far, done, tokens a second)` says whether to go on.
@@ -113,10 +113,10 @@ pub fn copy_adapter(from: &Path, to: &Path) -> Result<(), EngineError> {
     let refused = |path: &Path, error: &std::io::Error| {
         EngineError::Run(format!("{} cannot be used: {error}. Choose another folder", path.display()))
     };
-    std::fs::create_dir_all(to).map_err(|error| refused(to, &error))?;
+    fs::create_dir_all(to).map_err(|error| refused(to, &error))?;
     for name in ["adapter_config.json", "adapter_model.safetensors"] {
         let source = from.join(name);
-        let bytes = std::fs::read(&source).map_err(|error| refused(&source, &error))?;
+        let bytes = fs::read(&source).map_err(|error| refused(&source, &error))?;
         write_file(&to.join(name), &bytes)?;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Files that appear whole or not at all: written under a temporary name, synced, then renamed.
 
 use crate::io::error::IoError;
+use crate::platform::fs::{self, File};
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -6,10 +6,10 @@
 
 use crate::io::atomic::{AtomicFile, folder_of};
 use crate::io::error::{IoError, read_file};
+use crate::platform::fs;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! What can go wrong with model folders, adapters and checkpoints on the disk.
 
 use crate::model::ModelError;
+use crate::platform::fs;
 use std::path::Path;
 use thiserror::Error;
 
@@ -59,5 +60,5 @@ impl IoError {
 /// # Errors
 /// A sentence when it is absent or unreadable.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, IoError> {
-    std::fs::read(path).map_err(|error| IoError::reading(path, &error))
+    fs::read(path).map_err(|error| IoError::reading(path, &error))
 }

@@ -5,6 +5,7 @@ use crate::io::safetensors::{SafetensorsFile, ShardedFolder};
 use crate::model::ModelError;
 use crate::model::config::{ModelConfig, expected_tensors, read_token_ids};
 use crate::model::loader::TensorSource;
+use crate::platform::fs;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -50,7 +51,7 @@ impl HfFolder {
     pub fn open(folder: &Path) -> Result<Self, IoError> {
         let (config, weights) = open_weights(folder)?;
         let tokenizer_path = folder.join("tokenizer.json");
-        if !tokenizer_path.exists() {
+        if !fs::is_there(&tokenizer_path) {
             return Err(IoError::file(
                 tokenizer_path.display().to_string(),
                 "is not there; download it with the model, or make it from the older files with transformers' \
@@ -122,7 +123,7 @@ impl HfFolder {
 /// Configuration and open, unchecked weights of a folder.
 pub(crate) fn open_weights(folder: &Path) -> Result<(ModelConfig, ShardedFolder), IoError> {
     let where_ = folder.display().to_string();
-    match std::fs::metadata(folder) {
+    match fs::metadata(folder) {
         Err(error) => return Err(IoError::reading(folder, &error)),
         Ok(metadata) if !metadata.is_dir() => {
             return Err(IoError::file(where_, "is a file; name the folder that holds config.json and the weights."));
@@ -135,7 +136,7 @@ pub(crate) fn open_weights(folder: &Path) -> Result<(ModelConfig, ShardedFolder)
 }
 
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, IoError> {
-    if path.exists() { read_file(path).map(Some) } else { Ok(None) }
+    if fs::is_there(path) { read_file(path).map(Some) } else { Ok(None) }
 }
 
 /// Holds names, shapes and types in the headers against the configuration, before any weight is read.

@@ -23,13 +23,13 @@ mod tests;
 pub use error::HubError;
 pub use meter::Progress;
 
+use crate::platform::fs;
 use address::Place;
 use listing::{CONFIG, INDEX, OPTIONAL, TOKENIZER, WEIGHTS, Wanted};
 use meter::Meter;
 use record::Record;
 use session::{Outcome, Session};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The hub that is asked unless another one is set.

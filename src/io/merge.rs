@@ -11,8 +11,8 @@ use crate::io::safetensors::{SafetensorsFile, encode_checked};
 use crate::model::config::ModelConfig;
 use crate::model::loader::TensorSource;
 use crate::model::lora::{Factors, PlainAdapter, Projection};
+use crate::platform::fs::{self, File};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -47,7 +47,7 @@ pub fn merge_adapter(
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<MergeReport, IoError> {
     let out_where = out_folder.display().to_string();
-    if fs::read_dir(out_folder).is_ok_and(|mut entries| entries.next().is_some()) || out_folder.is_file() {
+    if fs::read_dir(out_folder).is_ok_and(|mut entries| entries.next().is_some()) || fs::is_file(out_folder) {
         return Err(IoError::file(
             out_where,
             "exists already and is not empty; name a new folder for the merged model.",
@@ -153,7 +153,7 @@ fn copy_other_files(
         let path = entry.map_err(|error| IoError::reading(base, &error))?.path();
         let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
         // folders hold other things (.git, original weights); hidden files belong to the place, not to the model
-        if !path.is_file() || name.starts_with('.') || rewritten.contains(&name) {
+        if !fs::is_file(&path) || name.starts_with('.') || rewritten.contains(&name) {
             continue;
         }
         let stem = name.strip_suffix(".index.json").unwrap_or(&name);

@@ -13,6 +13,7 @@ use crate::model::ModelError;
 use crate::model::config::ModelConfig;
 use crate::model::loader::TensorSource;
 use crate::model::lora::{Factors, LoraConfig, PlainAdapter, Projection};
+use crate::platform::fs;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -41,7 +42,7 @@ pub fn read_adapter(folder: &Path, model: &ModelConfig) -> Result<LoadedAdapter,
     let config_path = folder.join(CONFIG_FILE);
     let config_json = read_file(&config_path)?;
     let weights_path = folder.join(WEIGHTS_FILE);
-    if !weights_path.exists() && folder.join("adapter_model.bin").exists() {
+    if !fs::is_there(&weights_path) && fs::is_there(&folder.join("adapter_model.bin")) {
         return Err(IoError::file(
             folder.join("adapter_model.bin").display().to_string(),
             "is in PyTorch's own format, which is not read; save the adapter again with `safe_serialization=True`.",

@@ -18,10 +18,10 @@ pub use writer::{TensorLayout, TensorToWrite, encode_safetensors, write_safetens
 use crate::io::error::IoError;
 use crate::model::ModelError;
 use crate::model::loader::TensorSource;
+use crate::platform::fs::File;
 use header::Header;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 

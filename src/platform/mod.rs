@@ -3,8 +3,11 @@
 //! `native.rs` and `web.rs` have one shape, function for function, and one of them is compiled.
 //! Invariant: this folder is the only place that asks for the target's architecture, and it knows no other layer.
 
+pub mod fs;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+#[cfg(any(test, target_arch = "wasm32"))]
+mod tree;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
@@ -17,7 +20,7 @@ use native as here;
 use web as here;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -48,12 +51,114 @@ pub enum PlatformError {
     /// There is no display, no driver, or no canvas.
     #[error("no window can be opened here: {0}")]
     NoWindow(String),
-    /// A page has no dialogues of the operating system.
-    #[error("a browser has no such dialogue: drop the files on the page")]
-    NoDialogue,
+    /// The engine has threads here, or the browser starts no worker.
+    #[error("no worker can be started here: {0}")]
+    NoWorker(String),
     /// A browser's event loop must not be blocked.
     #[error("a browser cannot wait for work that is not finished yet: `.await` it, or start it with `platform::spawn`")]
     WouldBlock,
+}
+
+/// What this instance of the program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A process with threads.
+    Desktop,
+    /// The window's half in a browser; the engine is in a worker.
+    Page,
+    /// The engine's half.
+    Worker,
+}
+
+/// What a worker tells its page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromWorker {
+    Letter(Vec<u8>),
+    /// It ended by a fault; why.
+    Died(String),
+}
+
+/// What comes to a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToWorker {
+    Letter(Vec<u8>),
+    /// The browser's storage, in a sentence.
+    Storage(String),
+}
+
+/// A page's wire to its worker.
+pub trait Wire {
+    fn send(&self, letter: &[u8]);
+    /// All that came since the last call.
+    fn receive(&self) -> Vec<FromWorker>;
+    /// Ends the worker and starts another one.
+    fn restart(&self);
+}
+
+/// To be called once, before anything else.
+pub fn begin() -> Role {
+    here::begin()
+}
+
+/// Says that this instance of the program has come to its end, and why: on the desktop to the terminal.
+pub fn give_up(message: &str) {
+    here::give_up(message);
+}
+
+/// Starts the worker of a page; `heard` is called whenever something came from it.
+///
+/// # Errors
+/// [`PlatformError::NoWorker`] on the desktop, or where the browser refuses.
+pub fn open_worker(heard: impl Fn() + 'static) -> Result<Box<dyn Wire>, PlatformError> {
+    here::open_worker(heard)
+}
+
+/// Answers a page from now on; does nothing on the desktop.
+pub fn serve_page(answer: impl FnMut(ToWorker) + 'static) {
+    here::serve_page(answer);
+}
+
+/// Sends a letter from a worker to its page; does nothing on the desktop.
+pub fn send_to_page(letter: &[u8]) {
+    here::send_to_page(letter);
+}
+
+/// Hands over a file or folder that was written to where a dialogue said: in a browser it is downloaded (a folder as a zip).
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn deliver(path: &Path) -> std::io::Result<()> {
+    here::deliver(path)
+}
+
+/// Files and folders that were dropped on the page since the last call. On the desktop egui tells them.
+pub fn dropped() -> Vec<PathBuf> {
+    here::dropped()
+}
+
+/// The page's address without `#` and what stands behind it; `None` on the desktop.
+pub fn address() -> Option<String> {
+    here::address()
+}
+
+/// What stands behind `#` in the page's address.
+pub fn fragment() -> Option<String> {
+    here::fragment()
+}
+
+/// The value of a name in the query of the page's address (`?run=…`).
+pub fn query(name: &str) -> Option<String> {
+    here::query(name)
+}
+
+/// Does somebody want to read the window's tree of names and roles (a test, an inspector of accessibility)?
+pub fn wants_tree() -> bool {
+    here::wants_tree()
+}
+
+/// Shows that tree to who wants to read it.
+pub fn show_tree(json: &str) {
+    here::show_tree(json);
 }
 
 /// Seconds since some fixed moment of this run; never goes back. For durations.
@@ -68,13 +173,13 @@ pub fn available_memory_bytes() -> Option<u64> {
     here::available_memory_bytes()
 }
 
-/// The program's folder for what can be fetched again; it may not exist yet. `None` in a browser.
+/// The program's folder for what can be fetched again; it may not exist yet.
 #[must_use]
 pub fn cache_folder() -> Option<PathBuf> {
     here::cache_folder()
 }
 
-/// The program's folder for what people made; it may not exist yet. `None` in a browser.
+/// The program's folder for what people made; it may not exist yet.
 #[must_use]
 pub fn data_folder() -> Option<PathBuf> {
     here::data_folder()
@@ -159,7 +264,7 @@ pub enum Dialogue {
 /// thread that draws the window, as some systems demand it.
 ///
 /// # Errors
-/// [`PlatformError::Thread`] if the operating system gives no thread, [`PlatformError::NoDialogue`] in a browser.
+/// [`PlatformError::Thread`] if the operating system gives no thread.
 #[cfg(feature = "app")]
 pub fn ask(dialogue: &Dialogue, answer: impl FnOnce(Vec<PathBuf>) + Send + 'static) -> Result<(), PlatformError> {
     here::ask(dialogue, answer)

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,11 +11,54 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{PAUSE_MILLIS, PlatformError};
+use super::{PAUSE_MILLIS, PlatformError, Role, ToWorker, Wire};
 
 /// Under which the system keeps the window's memory.
 #[cfg(feature = "app")]
 const APP_ID: &str = "thalweg";
+
+pub fn begin() -> Role {
+    Role::Desktop
+}
+
+pub fn give_up(message: &str) {
+    eprintln!("{message}");
+}
+
+pub fn open_worker(_: impl Fn() + 'static) -> Result<Box<dyn Wire>, PlatformError> {
+    Err(PlatformError::NoWorker("the engine has a thread of its own".to_owned()))
+}
+
+pub fn serve_page(_: impl FnMut(ToWorker) + 'static) {}
+
+pub fn send_to_page(_: &[u8]) {}
+
+#[expect(clippy::unnecessary_wraps, reason = "of one shape with web.rs, where it can fail")]
+pub fn deliver(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+pub fn dropped() -> Vec<PathBuf> {
+    Vec::new()
+}
+
+pub fn address() -> Option<String> {
+    None
+}
+
+pub fn fragment() -> Option<String> {
+    None
+}
+
+pub fn query(_: &str) -> Option<String> {
+    None
+}
+
+pub fn wants_tree() -> bool {
+    false
+}
+
+pub fn show_tree(_: &str) {}
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock that all others ask")]
 pub fn now_secs() -> f64 {

@@ -1,7 +1,22 @@
 //! The browser, page or worker: one thread, an event loop, JavaScript's clocks.
+//!
+//! What JavaScript does better stands in `web/page.js` and `web/worker.js`, under `globalThis.thalweg`; `page` and `worker`
+//! call it. `storage` keeps files.
 
+mod page;
+mod storage;
+mod worker;
+
+pub use page::{address, dropped, fragment, open_worker, query, show_tree, wants_tree};
+pub use worker::{send_to_page, serve_page};
+
+#[cfg(feature = "app")]
+pub use page::ask;
+
+use std::cell::Cell;
 use std::future::Future;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -10,18 +25,104 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::{PAUSE_MILLIS, PlatformError};
+use super::fs;
+use super::{PAUSE_MILLIS, PlatformError, Role};
 
 /// The element of `web/index.html` that the window is drawn in.
 #[cfg(feature = "app")]
 const CANVAS_ID: &str = "thalweg";
 
+/// Everything below is kept in the browser's storage.
+const KEPT: &str = "/thalweg";
+/// Everything below is downloaded.
+const DOWNLOADS: &str = "/downloads";
+/// Other tasks get their turn after so long.
+const TURN_SECS: f64 = 0.008;
+
 #[wasm_bindgen]
 extern "C" {
+    #[wasm_bindgen(js_namespace = thalweg, js_name = isWorker)]
+    fn is_worker() -> bool;
+    /// Shows or tells that this instance has come to its end.
+    #[wasm_bindgen(js_namespace = thalweg)]
+    fn died(message: &str);
+    /// Hands a file over to the person at the page.
+    #[wasm_bindgen(js_namespace = thalweg)]
+    fn download(name: &str, bytes: &[u8]);
+    /// Fulfilled in a later turn of the event loop, without the four milliseconds that `setTimeout` takes.
+    #[wasm_bindgen(js_namespace = thalweg, js_name = nextTurn)]
+    fn next_turn() -> Promise;
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    fn console_error(message: &str);
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     fn performance_now_millis() -> f64;
     #[wasm_bindgen(js_name = setTimeout)]
     fn set_timeout(run: &Function, delay_millis: i32) -> JsValue;
+}
+
+#[expect(unsafe_code, reason = "the linker's name for what must be called once before anything else")]
+mod constructors {
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+
+    /// Runs what the crates registered to be run at the start. A module that never does so itself runs it again at every
+    /// call from JavaScript, tens of thousands of registrations each time.
+    pub fn run() {
+        // SAFETY: made by the linker, takes and gives nothing; `begin` calls it once.
+        unsafe { __wasm_call_ctors() }
+    }
+}
+
+pub fn begin() -> Role {
+    constructors::run();
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.to_string();
+        console_error(&message);
+        died(&message);
+    }));
+    if is_worker() { Role::Worker } else { Role::Page }
+}
+
+pub fn give_up(message: &str) {
+    died(message);
+}
+
+pub fn deliver(path: &Path) -> std::io::Result<()> {
+    if !path.starts_with(DOWNLOADS) {
+        return Ok(());
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if fs::is_folder(path) {
+        download(&format!("{name}.zip"), &zipped(path)?);
+        return fs::remove_dir_all(path);
+    }
+    download(&name, &fs::read(path)?);
+    fs::remove_file(path)
+}
+
+/// A folder without folders in it, as one file.
+fn zipped(folder: &Path) -> std::io::Result<Vec<u8>> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        zip.start_file(
+            path.file_name().unwrap_or_default().to_string_lossy(),
+            zip::write::SimpleFileOptions::default(),
+        )?;
+        zip.write_all(&fs::read(&path)?)?;
+    }
+    Ok(zip.finish()?.into_inner())
+}
+
+/// JavaScript's reason for a failure.
+fn reason(error: &JsValue) -> String {
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map(|error| String::from(error.message()))
+        .or_else(|| error.dyn_ref::<web_sys::DomException>().map(web_sys::DomException::message))
+        .or_else(|| error.as_string())
+        .unwrap_or_else(|| "the browser says no more".to_owned())
 }
 
 pub fn now_secs() -> f64 {
@@ -43,16 +144,19 @@ pub fn peak_memory_bytes() -> Option<u64> {
     Some(core::arch::wasm32::memory_size::<0>() as u64 * PAGE_BYTES)
 }
 
+/// What is left of the four gibibytes that a module can address.
 pub fn available_memory_bytes() -> Option<u64> {
-    None
+    peak_memory_bytes().map(|used| (4_u64 << 30).saturating_sub(used))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it is not always known")]
 pub fn cache_folder() -> Option<PathBuf> {
-    None
+    Some(Path::new(KEPT).join("cache"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it is not always known")]
 pub fn data_folder() -> Option<PathBuf> {
-    None
+    Some(PathBuf::from(KEPT))
 }
 
 pub fn reset_peak_memory() -> bool {
@@ -64,7 +168,11 @@ pub fn cpu_threads() -> usize {
 }
 
 pub async fn yield_now() {
-    timeout(0).await;
+    thread_local! { static LAST_TURN: Cell<f64> = const { Cell::new(0.0) }; }
+    if now_secs() - LAST_TURN.get() >= TURN_SECS {
+        JsFuture::from(next_turn()).await.ok();
+        LAST_TURN.set(now_secs());
+    }
 }
 
 pub async fn pause() {
@@ -106,18 +214,15 @@ pub fn open_window(
         .and_then(|document| document.get_element_by_id(CANVAS_ID))
         .and_then(|element| element.dyn_into::<web_sys::HtmlCanvasElement>().ok())
         .ok_or_else(|| PlatformError::NoWindow(format!("the page has no canvas named `{CANVAS_ID}`")))?;
-    let options = eframe::WebOptions { wgpu_options: wgpu, ..eframe::WebOptions::default() };
+    // Where there is no WebGPU, WebGL draws the window as well; only the relief of the landscape stays a map.
+    let renderer = if page::has_webgpu() { eframe::Renderer::Wgpu } else { eframe::Renderer::Glow };
+    let options = eframe::WebOptions { renderer, wgpu_options: wgpu, ..eframe::WebOptions::default() };
     spawn_local(async move {
         if let Err(error) = eframe::WebRunner::new().start(canvas, options, make).await {
-            tracing::error!("the window could not be drawn: {error:?}");
+            died(&format!("the window could not be drawn: {}", reason(&error)));
         }
     });
     Ok(())
-}
-
-#[cfg(feature = "app")]
-pub fn ask(_: &super::Dialogue, _: impl FnOnce(Vec<PathBuf>) + Send + 'static) -> Result<(), PlatformError> {
-    Err(PlatformError::NoDialogue)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it can fail")]

@@ -167,6 +167,12 @@ impl App {
         self.pending.push(Action::Compare { run, on });
     }
 
+    /// Shows a panel instead of the card in the middle.
+    pub fn show(&mut self, kind: PanelKind) {
+        self.docking.show(kind);
+        self.welcome = false;
+    }
+
     /// Shows one panel and nothing else: for pictures and measurements.
     pub fn show_alone(&mut self, kind: PanelKind) {
         self.docking.show_alone(kind);
@@ -369,6 +375,11 @@ impl eframe::App for App {
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         storage.set_string(STORAGE_KEY, self.session().to_json());
+    }
+
+    /// Often, since a page is closed without a word.
+    fn auto_save_interval(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(5)
     }
 
     fn on_exit(&mut self) {

@@ -6,6 +6,7 @@
 //! between the window and the rest), [`start`] (opens it).
 
 pub mod action;
+pub mod address;
 pub mod app;
 pub mod files;
 pub mod link;
@@ -19,4 +20,6 @@ pub mod start;
 pub mod state;
 pub mod system_files;
 pub mod theme;
+mod tree;
 pub mod widgets;
+pub mod worker_link;

@@ -1,12 +1,15 @@
 //! Opens the window: the engine behind it, what the last session left, eframe around it.
 
+use super::address;
 use super::app::{App, remembered};
 use super::link::EngineLink;
 use super::panels;
 use super::system_files::SystemFiles;
+use super::tree::TreeForPage;
+use super::worker_link::WorkerLink;
 use crate::engine::host::Host;
 use crate::engine::protocol::{Command, Event, Level};
-use crate::platform::{self, PlatformError};
+use crate::platform::{self, PlatformError, Role};
 use eframe::egui_wgpu::{WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
 use std::sync::Arc;
 
@@ -20,11 +23,12 @@ impl EngineLink for Host {
     }
 }
 
-/// Opens the window and returns when it is closed. `capsule` is opened in it.
+/// Opens the window and returns when it is closed (on a page at once). `capsule` is opened in it. On a page the engine is in a
+/// worker, on the desktop it has threads.
 ///
 /// # Errors
 /// No display, no graphics driver, or no thread.
-pub fn start(capsule: Option<&str>) -> Result<(), PlatformError> {
+pub fn start(role: Role, capsule: Option<&str>) -> Result<(), PlatformError> {
     let runs = platform::data_folder().unwrap_or_else(std::env::temp_dir).join("runs");
     let runs = runs.display().to_string();
     let capsule = capsule.map(ToString::to_string);
@@ -33,11 +37,23 @@ pub fn start(capsule: Option<&str>) -> Result<(), PlatformError> {
     setup.power_preference = eframe::wgpu::PowerPreference::LowPower;
     let make = move |context: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, Box<dyn std::error::Error + Send + Sync>> {
         let wake = context.egui_ctx.clone();
-        let host = Host::start(&runs, Arc::new(move || wake.request_repaint()))?;
+        let link: Box<dyn EngineLink> = match role {
+            Role::Page => Box::new(WorkerLink::new(platform::open_worker(move || wake.request_repaint())?)),
+            Role::Desktop | Role::Worker => Box::new(Host::start(&runs, Arc::new(move || wake.request_repaint()))?),
+        };
+        if platform::wants_tree() {
+            context.egui_ctx.add_plugin(TreeForPage);
+        }
         let (session, complaint) = remembered(context.storage);
-        let mut app = App::new(Box::new(host), Box::new(SystemFiles::default()), panels::all(), session);
+        let asked = platform::fragment().map(|fragment| address::read(&fragment)).unwrap_or_default();
+        let mut session = session;
+        session.draft = asked.draft.or(session.draft);
+        let mut app = App::new(link, Box::new(SystemFiles::default()), panels::all(), session);
         if let Some(complaint) = complaint {
             app.tell(Level::Warning, complaint);
+        }
+        if let Some(panel) = asked.panel {
+            app.show(panel);
         }
         if let Some(path) = capsule {
             app.open_capsule(&path);

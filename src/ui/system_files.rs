@@ -98,7 +98,8 @@ impl Files for SystemFiles {
     }
 
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
-        write_file(Path::new(path), bytes).map_err(|error| error.to_string())
+        write_file(Path::new(path), bytes).map_err(|error| error.to_string())?;
+        platform::deliver(Path::new(path)).map_err(|error| format!("{path} cannot be handed over: {error}"))
     }
 
     fn holds(&self, folder: &str, name: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The clerk: looks into models, tasks and runs and moves files, while the desk may be training. Needs no tensor.
 
+use super::inbox::Inbox;
 use super::{Shared, Teller, lock, logged, message_of, runs};
 use crate::data::tokenizer::Tokenizer;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
@@ -13,12 +14,11 @@ use crate::platform;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 /// Answers letters until the window is gone.
-pub(super) fn work(letters: &Receiver<Command>, shared: &Arc<Shared>, teller: &Teller) {
+pub(super) async fn work(letters: &Inbox<Command>, shared: &Arc<Shared>, teller: &Teller) {
     let mut clerk = Clerk::default();
-    while let Ok(command) = letters.recv() {
+    while let Some(command) = letters.receive().await {
         let answered = catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, shared, teller)));
         if let Err(panic) = answered {
             clerk = Clerk::default();

@@ -1,6 +1,7 @@
 //! The desk: the one thread that owns tensors. One job after the other; a job that panics ends alone.
 
-use super::{Job, Shared, Teller, lock, message_of};
+use super::inbox::Inbox;
+use super::{Job, Shared, Teller, caught, lock, message_of};
 use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
 use crate::engine::device::{DeviceChoice, adapters, candidates};
@@ -16,11 +17,9 @@ use crate::engine::{EngineError, bench, writer};
 use crate::io::peft;
 use crate::model::{Adapter, LoraConfig, Overlay};
 use crate::platform;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
 
 /// Memory is told at most once in so many seconds.
 const MEMORY_SECS: f64 = 1.0;
@@ -28,9 +27,9 @@ const MEMORY_SECS: f64 = 1.0;
 const DEVICE_SECS: f64 = 1.5;
 
 /// Does jobs until the window is gone.
-pub(super) fn work(jobs: &Receiver<Job>, shared: &Shared, teller: &Teller) {
+pub(super) async fn work(jobs: &Inbox<Job>, shared: &Shared, teller: &Teller) {
     let mut desk = Desk::default();
-    while let Ok(job) = jobs.recv() {
+    while let Some(job) = jobs.receive().await {
         let control = Control::default();
         control.watch_buffer(shared.watches_buffer.load(Ordering::SeqCst));
         *lock(&shared.control) = control.clone();
@@ -41,13 +40,11 @@ pub(super) fn work(jobs: &Receiver<Job>, shared: &Shared, teller: &Teller) {
             Job::Die { run } => Some(*run),
         };
         shared.runs.store(run.is_some(), Ordering::SeqCst);
-        let result =
-            catch_unwind(AssertUnwindSafe(|| platform::block_on(desk.carry_out(job, &control, shared, teller))));
+        let result = caught(Box::pin(desk.carry_out(job, &control, shared, teller))).await;
         shared.runs.store(false, Ordering::SeqCst);
         *lock(&shared.exploration) = None;
         match result {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => teller.tell(Event::Refused { what: "the engine".into(), message: error.to_string() }),
+            Ok(()) => {}
             Err(panic) => {
                 // What it held may be half changed, and a lost device stays lost: begin anew.
                 desk = Desk::default();
@@ -64,9 +61,7 @@ pub(super) fn work(jobs: &Receiver<Job>, shared: &Shared, teller: &Teller) {
         // What was asked of the run after its last look at the tray needs no run.
         while let Some(command) = control.take() {
             let late = Job::Other(Box::new(command));
-            let done =
-                catch_unwind(AssertUnwindSafe(|| platform::block_on(desk.carry_out(late, &control, shared, teller))));
-            if done.is_err() {
+            if caught(Box::pin(desk.carry_out(late, &control, shared, teller))).await.is_err() {
                 desk = Desk::default();
             }
         }

@@ -12,7 +12,7 @@ use crate::engine::run_folder::{BUFFER_FILE, CHECKPOINT_FILE, CONFIG_FILE, RunFo
 use crate::io::IoError;
 use crate::io::atomic::write_file;
 use crate::io::capsule;
-use crate::platform;
+use crate::platform::{self, fs};
 use std::path::{Path, PathBuf};
 
 /// A title that somebody gave a run; the configuration in the folder stays frozen.
@@ -32,7 +32,7 @@ pub(super) fn answer(command: &Command, teller: &Teller) -> Result<(), EngineErr
         }
         Command::DeleteRun { run, folder } => {
             let folder = run_folder(Path::new(folder))?;
-            std::fs::remove_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
+            fs::remove_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
             teller.tell(Event::RunDeleted { run: *run });
             Ok(())
         }
@@ -46,7 +46,7 @@ fn refused(path: &Path, error: &std::io::Error) -> EngineError {
 
 /// The folder, if it is a run's: nothing else is ever deleted or written to.
 fn run_folder(folder: &Path) -> Result<PathBuf, EngineError> {
-    if folder.join(CONFIG_FILE).is_file() {
+    if fs::is_file(&folder.join(CONFIG_FILE)) {
         return Ok(folder.to_path_buf());
     }
     Err(EngineError::Run(format!("{} is no run's folder: {CONFIG_FILE} is missing there", folder.display())))
@@ -54,13 +54,13 @@ fn run_folder(folder: &Path) -> Result<PathBuf, EngineError> {
 
 /// A run's folder, or all runs in a folder.
 fn open_all(first: usize, folder: &Path, teller: &Teller) -> Result<(), EngineError> {
-    if folder.join(CONFIG_FILE).is_file() {
+    if fs::is_file(&folder.join(CONFIG_FILE)) {
         teller.tell(open(first, folder, Some(folder))?);
         return Ok(());
     }
-    let entries = std::fs::read_dir(folder).map_err(|error| refused(folder, &error))?;
+    let entries = fs::read_dir(folder).map_err(|error| refused(folder, &error))?;
     let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    inside.retain(|path| path.join(CONFIG_FILE).is_file());
+    inside.retain(|path| fs::is_file(&path.join(CONFIG_FILE)));
     inside.sort();
     if inside.is_empty() {
         return Err(EngineError::Run(format!(
@@ -93,10 +93,10 @@ fn open(run: usize, folder: &Path, shown: Option<&Path>) -> Result<Event, Engine
         }
         None => match interrupted(&opened, &experiment)? {
             Some((report, steps)) => (Some(report), steps, true),
-            None => (None, Vec::new(), folder.join(CHECKPOINT_FILE).exists()),
+            None => (None, Vec::new(), fs::is_there(&folder.join(CHECKPOINT_FILE))),
         },
     };
-    let title = std::fs::read_to_string(folder.join(TITLE_FILE)).ok().filter(|title| !title.trim().is_empty());
+    let title = fs::read_to_string(folder.join(TITLE_FILE)).ok().filter(|title| !title.trim().is_empty());
     let report = report.map(|mut report| {
         report.title = title.unwrap_or_else(|| format!("{}, seed {}", report.method_label, report.seed));
         Box::new(report)
@@ -123,7 +123,7 @@ fn interrupted(
 /// The buffer that a finished run left.
 fn buffer(folder: &Path) -> Result<Option<BufferChange>, EngineError> {
     let file = folder.join(BUFFER_FILE);
-    let text = match std::fs::read_to_string(&file) {
+    let text = match fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(IoError::reading(&file, &error).into()),
@@ -146,11 +146,11 @@ fn save_capsule(folder: &Path, path: &Path, teller: &Teller) -> Result<(), Engin
 /// Unpacks a capsule into the cache, so that its adapters can be used too, and opens it from there.
 fn open_capsule(run: usize, path: &Path, teller: &Teller) -> Result<(), EngineError> {
     let cache = platform::cache_folder().unwrap_or_else(std::env::temp_dir).join("capsules");
-    std::fs::create_dir_all(&cache).map_err(|error| refused(&cache, &error))?;
+    fs::create_dir_all(&cache).map_err(|error| refused(&cache, &error))?;
     let stem = path.file_stem().map_or_else(|| "capsule".into(), |stem| stem.to_string_lossy().into_owned());
-    let inside = (1..10_000).map(|number| cache.join(format!("{stem}-{number}"))).find(|path| !path.exists());
+    let inside = (1..10_000).map(|number| cache.join(format!("{stem}-{number}"))).find(|path| !fs::is_there(path));
     let inside = inside.ok_or_else(|| EngineError::Run(format!("{} is full: empty it", cache.display())))?;
-    let file = std::fs::File::open(path).map_err(|error| refused(path, &error))?;
+    let file = fs::File::open(path).map_err(|error| refused(path, &error))?;
     capsule::unpack(std::io::BufReader::new(file), &inside, &mut |_, _| true)
         .map_err(|error| EngineError::Run(format!("{}: {error}", path.display())))?;
     teller.tell(open(run, &inside, None)?);

@@ -5,6 +5,7 @@ use crate::data::error::DataError;
 use crate::data::mapping::{ColumnMapping, Layout, Piece, detect};
 use crate::data::records::{Cell, Format, Records, read};
 use crate::engine::config::TaskDetails;
+use crate::platform::fs;
 use std::path::{Path, PathBuf};
 
 /// Most lines that are listed.
@@ -31,7 +32,7 @@ pub(super) fn findings(details: &TaskDetails) -> FileFindings {
     let several = files.len() > 1;
     for file in files {
         let name = file.display().to_string();
-        let Ok(bytes) = std::fs::read(&file) else { continue };
+        let Ok(bytes) = fs::read(&file) else { continue };
         let found = of_file(&name, bytes, details);
         let short = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let place = |(line, what): (usize, String)| (line, if several { format!("{short}: {what}") } else { what });
@@ -46,12 +47,12 @@ pub(super) fn findings(details: &TaskDetails) -> FileFindings {
 
 /// The file itself, or those of a folder, the training files first.
 fn files(source: &Path) -> Vec<PathBuf> {
-    if !source.is_dir() {
+    if !fs::is_folder(source) {
         return vec![source.to_path_buf()];
     }
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let splits = ["train", "eval", "dev", "valid", "test"];
-    let entries = std::fs::read_dir(source).into_iter().flatten().filter_map(Result::ok);
+    let entries = fs::read_dir(source).into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|path| Format::of(&name(path)).is_some() && splits.iter().any(|split| name(path).starts_with(split)))

@@ -17,7 +17,7 @@ use crate::engine::run::{Sink, written_adapters};
 use crate::io::peft::read_adapter;
 use crate::landscape::refactor::common_layout;
 use crate::model::{Adapter, Overlay, PlainAdapter};
-use crate::platform;
+use crate::platform::{self, fs};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -236,7 +236,7 @@ fn gone() -> EngineError {
 /// What was asked, with the time stamps of the adapters' files: a folder whose content was replaced is another adapter.
 fn asked(command: &impl serde::Serialize, anchors: &[(String, AdapterSource)]) -> Result<String, EngineError> {
     let stamp = |path: &str| {
-        let file = std::fs::metadata(Path::new(path).join("adapter_model.safetensors")).ok();
+        let file = fs::metadata(Path::new(path).join("adapter_model.safetensors")).ok();
         file.map(|file| format!("{:?} {}", file.modified().ok(), file.len())).unwrap_or_default()
     };
     let mut text = serde_json::to_string(command).map_err(|error| EngineError::Setting(error.to_string()))?;

@@ -13,6 +13,7 @@ use crate::engine::experiment::with_absolute_paths;
 use crate::engine::report::RunReport;
 use crate::engine::run_folder::{CHECKPOINT_FILE, CONFIG_FILE, REPORT_JSON, RunFolder};
 use crate::io::atomic::write_file;
+use crate::platform::fs;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,7 @@ impl RaceFolder {
     /// A race of another version, a `race.toml` that no race wrote, or reports that would be overwritten.
     pub fn earlier(&self) -> Result<Option<RaceConfig>, EngineError> {
         let file = self.path.join(RACE_FILE);
-        let text = match std::fs::read_to_string(&file) {
+        let text = match fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return self.without_race().map(|()| None),
             Err(error) => return Err(refused(format!("{} cannot be read ({error})", file.display()))),
@@ -94,7 +95,7 @@ impl RaceFolder {
     /// A folder without `race.toml` may hold anything but what the race would overwrite.
     fn without_race(&self) -> Result<(), EngineError> {
         for name in [RESULTS_FILE, REPORT_FILE] {
-            if self.path.join(name).exists() {
+            if fs::is_there(&self.path.join(name)) {
                 return Err(EngineError::Run(format!(
                     "{} holds a {name} but no {RACE_FILE}, so no race wrote it, and it would be overwritten: choose another --output",
                     self.path.display()
@@ -123,8 +124,8 @@ impl RaceFolder {
     /// The folder of a run that has one, with exactly the settings that are asked for.
     fn open(&self, cell: &Cell) -> Result<Option<RunFolder>, EngineError> {
         let path = self.run_path(cell);
-        if !path.join(CONFIG_FILE).exists() {
-            return match [CHECKPOINT_FILE, REPORT_JSON].into_iter().find(|name| path.join(name).exists()) {
+        if !fs::is_there(&path.join(CONFIG_FILE)) {
+            return match [CHECKPOINT_FILE, REPORT_JSON].into_iter().find(|name| fs::is_there(&path.join(name))) {
                 Some(name) => Err(refused(format!("{} holds a {name} but no {CONFIG_FILE}", path.display()))),
                 None => Ok(None),
             };
@@ -150,10 +151,10 @@ impl RaceFolder {
     /// When the file system refuses.
     pub fn freeze(&self, config: &RaceConfig) -> Result<(), EngineError> {
         // first, so that its absolute path is known
-        std::fs::create_dir_all(&self.path).map_err(|error| {
+        fs::create_dir_all(&self.path).map_err(|error| {
             EngineError::Run(format!("{} cannot be used: {error}. Choose another --output", self.path.display()))
         })?;
-        let output = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let output = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let frozen = RaceConfig {
             version: Some(VERSION.into()),
             output: output.display().to_string(),

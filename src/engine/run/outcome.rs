@@ -8,7 +8,7 @@ use crate::engine::evaluator::read;
 use crate::engine::report::{BufferSummary, RunReport, StepReport, TaskSummary, thin_steps};
 use crate::engine::run_folder::RunFolder;
 use crate::model::{Adapter, PlainAdapter};
-use crate::platform;
+use crate::platform::{self, fs};
 use std::path::Path;
 
 /// Step reports kept in the report.
@@ -148,7 +148,7 @@ pub fn read_interrupted(folder: &RunFolder, config: &ExperimentConfig) -> Result
 #[must_use]
 pub fn written_adapters(folder: &Path) -> Vec<(usize, String, String)> {
     let names = |path: &Path| {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
         let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort();
         names
@@ -159,7 +159,7 @@ pub fn written_adapters(folder: &Path) -> Vec<(usize, String, String)> {
         let Some(number) = task.split('-').next().and_then(|number| number.parse::<usize>().ok()) else { continue };
         for learner in names(&root.join(&task)) {
             let path = root.join(&task).join(&learner);
-            if path.join("adapter_config.json").is_file() {
+            if fs::is_file(&path.join("adapter_config.json")) {
                 found.push((number.saturating_sub(1), learner, path.display().to_string()));
             }
         }

@@ -6,10 +6,10 @@ use super::{
 };
 use crate::io::atomic::AtomicFile;
 use crate::io::error::{IoError, read_file};
+use crate::platform::fs::{self, File};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::cell::Cell;
-use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Seek, Write};
 use std::path::Path;
 use zip::write::{SimpleFileOptions, ZipWriter};

@@ -6,10 +6,10 @@ use super::{
 };
 use crate::io::atomic::{folder_of, sync_folder};
 use crate::io::error::IoError;
+use crate::platform::fs::{self, File};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::fs::{self, File};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -239,7 +239,7 @@ impl Place {
 
     fn take_name(mut self, into: &Path) -> Result<(), CapsuleError> {
         // Windows renames onto nothing that is there, not even an empty folder
-        if into.exists() {
+        if fs::is_there(into) {
             fs::remove_dir(into).map_err(|error| IoError::writing(into, &error))?;
         }
         fs::rename(&self.temporary, into).map_err(|error| IoError::writing(into, &error))?;

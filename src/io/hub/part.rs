@@ -4,9 +4,9 @@ use super::HubError;
 use super::listing::Wanted;
 use super::transport::Header;
 use crate::io::atomic::{folder_of, sync_folder, write_file};
+use crate::platform::fs::{self, File, OpenOptions, TryLockError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 

@@ -4,9 +4,9 @@ use super::listing::Wanted;
 use super::part::Memory;
 use crate::io::atomic::write_file;
 use crate::io::error::IoError;
+use crate::platform::fs;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 const NAME: &str = ".download.json";

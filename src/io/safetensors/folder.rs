@@ -4,6 +4,7 @@ use super::SafetensorsFile;
 use crate::io::error::{IoError, read_file};
 use crate::model::ModelError;
 use crate::model::loader::TensorSource;
+use crate::platform::fs;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,13 +29,13 @@ impl ShardedFolder {
     /// A sentence when there is neither, a shard is missing or damaged, or the index names a tensor that its shard lacks.
     pub fn open(folder: &Path) -> Result<Self, IoError> {
         let single = folder.join(SINGLE_FILE);
-        if single.exists() {
+        if fs::is_there(&single) {
             return Ok(Self::single(SINGLE_FILE, SafetensorsFile::open(&single)?));
         }
         let index_path = folder.join(INDEX_FILE);
-        if !index_path.exists() {
-            let pickled =
-                folder.join("pytorch_model.bin").exists() || folder.join("pytorch_model.bin.index.json").exists();
+        if !fs::is_there(&index_path) {
+            let pickled = fs::is_there(&folder.join("pytorch_model.bin"))
+                || fs::is_there(&folder.join("pytorch_model.bin.index.json"));
             let advice = if pickled {
                 "its weights are in PyTorch's own format, which is not read: save them with `safe_serialization=True`"
             } else {
@@ -134,7 +135,7 @@ fn open_shard(folder: &Path, file_name: &str, index_where: &str) -> Result<Safet
         return Err(IoError::file(index_where, what));
     }
     let path = folder.join(file_name);
-    if !path.exists() {
+    if !fs::is_there(&path) {
         let what = format!("names the shard `{file_name}`, which is not there; download {}.", path.display());
         return Err(IoError::file(index_where, what));
     }

@@ -6,6 +6,7 @@ use super::dialogues::Dialogue;
 use super::{dropped, words};
 use crate::engine::config::{ExperimentConfig, MethodConfig, TaskConfig};
 use crate::engine::protocol::{Command, Level, Steer};
+use crate::platform;
 use crate::ui::action::{Action, Purpose};
 use crate::ui::panel::PanelKind;
 use crate::ui::state::run::RunStatus;
@@ -286,9 +287,10 @@ impl App {
 
     /// Something was dropped on the window.
     pub(super) fn take_dropped(&mut self, ctx: &Context) {
-        let paths: Vec<String> = ctx.input(|input| {
+        let mut paths: Vec<String> = ctx.input(|input| {
             input.raw.dropped_files.iter().map(|file| file.path().to_string_lossy().into_owned()).collect()
         });
+        paths.extend(platform::dropped().iter().map(|path| path.display().to_string()));
         let mut tasks = Vec::new();
         for path in paths {
             match dropped::kind(&path, self.files.as_ref()) {

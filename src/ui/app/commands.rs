@@ -2,6 +2,7 @@
 //! and the sheet on F1 shows it.
 
 use crate::engine::protocol::{Command, Steer};
+use crate::platform;
 use crate::ui::action::{Action, Purpose};
 use crate::ui::panel::PanelKind;
 use crate::ui::session::Session;
@@ -45,6 +46,8 @@ pub enum Output {
     Capsule,
     Adapter,
     Window,
+    /// On the clipboard.
+    Link,
 }
 
 /// A line of the table.
@@ -209,6 +212,9 @@ fn open_and_save(state: &AppState, session: &Session) -> Vec<Entry> {
             .when(run.is_some_and(|run| !run.adapters.is_empty())),
         save("save.window", "Export a picture of the window (PNG)", Output::Window),
     ];
+    if platform::address().is_some() {
+        entries.push(save("save.link", "Copy a link to this page with the settings of the form", Output::Link));
+    }
     for path in &session.recent_runs {
         let title = format!("Open recent: {}", super::words::file_name(path));
         entries.push(entry(GROUP, &format!("recent.run.{path}"), title, Effect::OpenRun(path.clone())));

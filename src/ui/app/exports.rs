@@ -5,7 +5,9 @@ use super::commands::Output;
 use super::words;
 use crate::engine::protocol::{AdapterSource, Command, Level};
 use crate::engine::report_csv::matrix_csv;
+use crate::platform;
 use crate::ui::action::{Action, Export};
+use crate::ui::address;
 use crate::ui::files::Chosen;
 use egui::Context;
 use std::collections::BTreeMap;
@@ -100,6 +102,14 @@ impl App {
                 .to_toml()
                 .map(|content| Export::Text { name: "experiment.toml".into(), content })
                 .map_err(|error| format!("The settings were not exported: {error}")),
+            Output::Link => {
+                let link = platform::address().zip(address::write(&self.state.draft.config, None));
+                if let Some((page, settings)) = link {
+                    self.copy_later = Some(format!("{page}#{settings}"));
+                    self.tell(Level::Info, "The link is on the clipboard");
+                }
+                return;
+            }
             Output::Window => {
                 let room = ctx.content_rect();
                 let area = [room.left(), room.top(), room.right(), room.bottom()];

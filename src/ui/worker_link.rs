@@ -1,0 +1,176 @@
+//! The engine in a browser's worker, as the window knows it: letters over a wire, and a new worker where one died.
+
+use super::link::EngineLink;
+use crate::engine::protocol::{Command, Event};
+use crate::engine::worker::{decode, encode};
+use crate::platform::{FromWorker, Wire};
+
+/// See the file's head.
+pub struct WorkerLink {
+    wire: Box<dyn Wire>,
+    /// The run in progress, which ends with its worker.
+    run: Option<usize>,
+    /// Runs that wait behind it.
+    queued: Vec<usize>,
+    /// The worker said that it is there. One that dies before it never will be.
+    ready: bool,
+    watches_buffer: bool,
+}
+
+impl WorkerLink {
+    /// A link over this wire.
+    #[must_use]
+    pub fn new(wire: Box<dyn Wire>) -> Self {
+        Self { wire, run: None, queued: Vec::new(), ready: false, watches_buffer: false }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Ready { .. } => {
+                self.ready = true;
+                if self.watches_buffer {
+                    self.wire.send(&encode(&Command::WatchBuffer { on: true }));
+                }
+            }
+            Event::RunQueued { run, .. } => self.queued.push(*run),
+            Event::RunStarted { run, .. } => {
+                self.queued.retain(|queued| queued != run);
+                self.run = Some(*run);
+            }
+            Event::Unqueued { run } => self.queued.retain(|queued| queued != run),
+            Event::Finished { run, .. } | Event::Stopped { run, .. } | Event::Failed { run, .. } => {
+                self.queued.retain(|queued| queued != run);
+                if self.run == Some(*run) {
+                    self.run = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn died(&mut self, why: &str, events: &mut Vec<Event>) {
+        let again = std::mem::take(&mut self.ready);
+        let message = if again {
+            format!(
+                "the engine stopped by a fault of its own ({why}) and was started again. Nothing that was kept is lost: resume the run, it goes on from its last checkpoint, or choose the CPU as device"
+            )
+        } else {
+            format!(
+                "the engine cannot start in this browser ({why}): reload the page, or use a recent Chrome, Edge or Firefox"
+            )
+        };
+        let ended = self.run.take().into_iter().chain(self.queued.drain(..));
+        events.extend(ended.map(|run| Event::Failed { run, message: message.clone() }));
+        events.push(Event::EngineDied { message });
+        if again {
+            self.wire.restart();
+        }
+    }
+}
+
+impl EngineLink for WorkerLink {
+    fn send(&mut self, command: Command) {
+        if let Command::WatchBuffer { on } = command {
+            self.watches_buffer = on;
+        }
+        self.wire.send(&encode(&command));
+    }
+
+    fn receive(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for news in self.wire.receive() {
+            match news {
+                FromWorker::Letter(letter) => match decode::<Event>(&letter) {
+                    Ok(event) => {
+                        self.note(&event);
+                        events.push(event);
+                    }
+                    Err(message) => events.push(Event::Warned { message }),
+                },
+                FromWorker::Died(why) => self.died(&why, &mut events),
+            }
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    #[derive(Default)]
+    struct Told {
+        news: Vec<FromWorker>,
+        commands: Vec<Command>,
+        restarts: usize,
+    }
+
+    #[derive(Clone, Default)]
+    struct Script(Rc<RefCell<Told>>);
+
+    impl Wire for Script {
+        fn send(&self, letter: &[u8]) {
+            self.0.borrow_mut().commands.push(decode(letter).unwrap());
+        }
+
+        fn receive(&self) -> Vec<FromWorker> {
+            std::mem::take(&mut self.0.borrow_mut().news)
+        }
+
+        fn restart(&self) {
+            self.0.borrow_mut().restarts += 1;
+        }
+    }
+
+    fn letter(event: &Event) -> FromWorker {
+        FromWorker::Letter(encode(event))
+    }
+
+    fn ready() -> FromWorker {
+        letter(&Event::Ready { catalogue: Box::default(), runs_folder: "/thalweg/runs".into() })
+    }
+
+    #[test]
+    fn a_worker_that_dies_is_told_and_another_takes_its_place() {
+        let script = Script::default();
+        let mut link = WorkerLink::new(Box::new(script.clone()));
+        link.send(Command::WatchBuffer { on: true });
+        let queued = |run| letter(&Event::RunQueued { run, method_label: "Seq".into(), experiment: Box::default() });
+        script.0.borrow_mut().news =
+            vec![ready(), queued(4), queued(5), queued(6), letter(&Event::Unqueued { run: 6 })];
+        let started = Event::RunStarted {
+            run: 4,
+            runs: 1,
+            method_label: "Seq".into(),
+            tasks: Vec::new(),
+            steps_done: 0,
+            steps_total: 1,
+            folder: None,
+            report: None,
+        };
+        script.0.borrow_mut().news.extend([letter(&started), FromWorker::Died("out of memory".into())]);
+        let told = link.receive();
+        let failed = |run: usize| {
+            told.iter().any(|event| matches!(event, Event::Failed { run: r, message } if *r == run && message.contains("out of memory")))
+        };
+        assert!(failed(4) && failed(5) && !failed(6));
+        assert!(matches!(told.last(), Some(Event::EngineDied { message }) if message.contains("resume the run")));
+        assert_eq!(script.0.borrow().restarts, 1);
+
+        // The new one is told who looks; one that dies before it is ready is not started for ever.
+        script.0.borrow_mut().news = vec![ready(), FromWorker::Died("a".into()), FromWorker::Died("b".into())];
+        assert_eq!(link.receive().len(), 3);
+        let script = script.0.borrow();
+        assert_eq!((script.commands.len(), script.restarts), (3, 2));
+    }
+
+    #[test]
+    fn a_letter_of_another_version_is_a_sentence() {
+        let script = Script::default();
+        script.0.borrow_mut().news = vec![FromWorker::Letter(b"?".to_vec())];
+        let told = WorkerLink::new(Box::new(script)).receive();
+        assert!(matches!(told.as_slice(), [Event::Warned { message }] if message.contains("reload")));
+    }
+}

@@ -1,0 +1,143 @@
+// Drives the page as a person does: by the names that the window itself gives its parts, with a real mouse and keys.
+import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { chromium } from "playwright-core";
+import { serve } from "./serve.mjs";
+
+const root = dirname(dirname(import.meta.dirname));
+export const DIST = process.env.THALWEG_DIST ?? join(root, "dist");
+export const SHOTS = process.env.THALWEG_SHOTS;
+
+const QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+// WebGPU on SwiftShader with a canvas that is really drawn; other sets give a black canvas.
+const WITH_WEBGPU = [
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-features=Vulkan",
+  "--use-vulkan=swiftshader",
+  "--use-angle=swiftshader",
+];
+const WITHOUT_WEBGPU = ["--disable-features=WebGPU", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
+
+const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
+
+/** A browser with a profile of its own and a page on the built site. */
+export class Stage {
+  static async open({ webgpu = false, fragment = "", query = "", size = { width: 1400, height: 900 }, folder = DIST } = {}) {
+    const stage = new Stage();
+    stage.profile = mkdtempSync(join(tmpdir(), "thalweg-e2e-"));
+    stage.server = await serve(folder);
+    stage.faults = [];
+    stage.browser = await chromium.launchPersistentContext(stage.profile, {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      headless: true,
+      args: [...QUIET, ...(webgpu ? WITH_WEBGPU : WITHOUT_WEBGPU)],
+      viewport: size,
+      acceptDownloads: true,
+    });
+    await stage.browser.grantPermissions(["clipboard-read", "clipboard-write"]).catch(() => {});
+    stage.page = stage.browser.pages()[0] ?? (await stage.browser.newPage());
+    stage.watch(stage.page);
+    await stage.page.goto(`${stage.server.address}?tree${query}${fragment ? `#${fragment}` : ""}`);
+    return stage;
+  }
+
+  /** Notes what must not happen: an error on the console, a request to another host. */
+  watch(page) {
+    page.on("console", (message) => {
+      if (message.type() === "error") this.faults.push(`console: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => this.faults.push(`page: ${error.message}`));
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(this.server.address) && !/^(blob|data):/.test(url)) this.faults.push(`request to ${url}`);
+    });
+  }
+
+  async close() {
+    await this.browser.close();
+    this.server.close();
+    rmSync(this.profile, { recursive: true, force: true });
+  }
+
+  /** All named parts of the window. */
+  async tree() {
+    return JSON.parse((await this.page.evaluate(() => globalThis.thalwegTree)) ?? "[]");
+  }
+
+  /** Waits until `look(tree)` gives something. */
+  async wait(what, look, secs = 60) {
+    const until = Date.now() + secs * 1000;
+    let tree = [];
+    for (;;) {
+      tree = await this.tree();
+      const found = look(tree);
+      if (found) return found;
+      if (this.faults.length > 0) throw new Error(`while waiting for ${what}: ${this.faults.join("; ")}`);
+      if (Date.now() > until) {
+        const texts = tree.map((node) => node.label ?? node.value).filter(Boolean);
+        throw new Error(`${what} did not come in ${secs} s. Shown: ${[...new Set(texts)].join(" | ").slice(0, 3000)}`);
+      }
+      await pause(100);
+    }
+  }
+
+  find(tree, name, role) {
+    const fits = (text) => (name instanceof RegExp ? name.test(text ?? "") : text === name);
+    return tree.find((node) => (fits(node.label) || fits(node.value)) && node.bounds && !node.disabled && (!role || node.role === role));
+  }
+
+  shows(name, secs) {
+    return this.wait(String(name), (tree) => tree.find((node) => [node.label, node.value].some((text) => (name instanceof RegExp ? name.test(text ?? "") : text === name))), secs);
+  }
+
+  async click(name, role, secs) {
+    const node = await this.wait(String(name), (tree) => this.find(tree, name, role), secs);
+    // Once more, at rest: a part may still be on its way to its place.
+    await pause(150);
+    const { bounds } = this.find(await this.tree(), name, role) ?? node;
+    await this.page.mouse.move((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2);
+    await pause(80);
+    await this.page.mouse.down();
+    await pause(80);
+    await this.page.mouse.up();
+    await pause(80);
+  }
+
+  /** Asks for something by name, as the command palette offers it. */
+  async command(title) {
+    await this.page.mouse.move(5, 300);
+    await this.page.keyboard.press("Control+P");
+    await pause(300);
+    await this.page.keyboard.type(title, { delay: 5 });
+    await pause(300);
+    await this.page.keyboard.press("Enter");
+    await pause(200);
+  }
+
+  async shot(name) {
+    if (!SHOTS) return;
+    mkdirSync(SHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(SHOTS, `${name}.png`) });
+  }
+}
+
+/** An experiment as the part of a link. */
+export const draft = (toml) => `draft=${encodeURIComponent(toml)}`;
+
+export const SHORT = `
+title = "Two short tasks"
+device = "cpu"
+methods = ["seq", { name = "i_lora", settings = { half_life_steps = 30 } }]
+tasks = ["builtin:stance", "builtin:finance"]
+[training]
+steps_per_task = 20
+batch_size = 4
+max_length = 64
+pad_multiple = 8
+max_train_examples = 60
+report_every = 1
+[evaluation]
+max_examples = 8
+`;
