@@ -1,6 +1,7 @@
 //! The tree against what `std::fs` does, and what it tells of its changes.
 
 use super::*;
+use std::io::{Seek as _, SeekFrom};
 
 struct Letters(Vec<u8>);
 
