@@ -24,8 +24,20 @@ format:
 lint:
     cargo clippy --release --all-targets -- -D warnings
 
-# lints of the browser build only
+# the page, built into dist/, with what goes over the wire
 web:
+    scripts/web-build.sh
+
+# the page, served at http://localhost:8080/
+page:
+    node web/e2e/serve.mjs dist 8080
+
+# the page, driven in Chromium (apt-get install chromium mesa-vulkan-drivers)
+page-tests:
+    cd web/e2e && npm ci --ignore-scripts && npm test
+
+# lints of the browser build only
+lint-web:
     . scripts/web-toolchain.sh && cargo clippy --release --lib --target wasm32-unknown-unknown -- -D warnings
 
 # the documentation, opened

@@ -49,7 +49,8 @@ fn plain_data_names_no_tensor_and_the_core_no_screen() {
 }
 
 #[test]
-fn only_the_platform_asks_for_the_architecture() {
+fn only_the_platform_asks_for_the_architecture_and_touches_the_disk() {
+    report(sources("src").iter().flat_map(|(path, text)| disk_accesses(path, text)));
     report(sources("src").iter().flat_map(|(path, text)| architecture_questions(path, text)));
 }
 
@@ -134,6 +135,8 @@ fn the_rules_catch_what_they_forbid() {
     assert_eq!(foreign_names("src/model/llama.rs", "use burn::tensor::Tensor;\nuse egui::Ui;").len(), 1);
     assert_eq!(architecture_questions("src/io/hub.rs", "#[cfg(target_arch = \"wasm32\")]\nfn f() {}").len(), 1);
     assert_eq!(architecture_questions("src/platform/mod.rs", "#[cfg(target_arch = \"wasm32\")]\nfn f() {}").len(), 0);
+    assert_eq!(disk_accesses("src/io/hub.rs", "use std::fs;\nfn f(p: &Path) -> bool { p.exists() }").len(), 2);
+    assert_eq!(disk_accesses("src/platform/native.rs", "use std::fs;").len(), 0);
     assert_eq!(looks("src/data/a.rs", "use x;\n").len(), 1);
     assert_eq!(looks("src/data/utils.rs", "//! x\n").len(), 1);
     assert_eq!(looks("tests/common/mod.rs", "//! x\n").len(), 1);
@@ -214,6 +217,14 @@ fn architecture_questions(path: &str, text: &str) -> Vec<String> {
         .filter(|(_, word)| ["target_arch", "target_family"].contains(word))
         .map(|(at, word)| format!("{path}:{}: asks for `{word}`: only src/platform/ does", line_at(&code, at)))
         .collect()
+}
+
+/// In a browser there is no disk behind `std::fs` and behind a path. The command line is for desktops.
+fn disk_accesses(path: &str, text: &str) -> Vec<String> {
+    let elsewhere = ["src/platform/", "src/cli/", "src/io/test_model.rs"].iter().any(|start| path.starts_with(start));
+    let code = if elsewhere || is_test_module(path) { String::new() } else { without_tests(&code_only(text)) };
+    let found = ["std::fs", ".exists()"].into_iter().flat_map(|banned| code.match_indices(banned));
+    found.map(|(at, what)| format!("{path}:{}: `{what}`: use platform::fs", line_at(&code, at))).collect()
 }
 
 fn looks(path: &str, text: &str) -> Vec<String> {
