@@ -211,6 +211,12 @@ pub fn cpu_threads() -> usize {
     here::cpu_threads()
 }
 
+/// Whether work may wait where it stands, as a download does on a thread of its own. Not in a browser.
+#[must_use]
+pub fn can_block() -> bool {
+    here::can_block()
+}
+
 /// Gives others a turn: to be awaited between steps.
 ///
 /// On the desktop this is ready at once, since others have threads of their own. In the browser it ends in a later

@@ -108,6 +108,10 @@ pub fn cpu_threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+pub fn can_block() -> bool {
+    true
+}
+
 #[expect(clippy::unused_async, reason = "of one shape with web.rs; others have threads of their own")]
 pub async fn yield_now() {}
 

@@ -167,6 +167,10 @@ pub fn cpu_threads() -> usize {
     1
 }
 
+pub fn can_block() -> bool {
+    false
+}
+
 pub async fn yield_now() {
     thread_local! { static LAST_TURN: Cell<f64> = const { Cell::new(0.0) }; }
     if now_secs() - LAST_TURN.get() >= TURN_SECS {

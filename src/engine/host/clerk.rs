@@ -77,6 +77,13 @@ impl Clerk {
 /// Fetches a model on a thread of its own, into the cache folder of the machine.
 fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     let failed = |message: String| Event::DownloadFailed { id, message };
+    if !platform::can_block() {
+        let advice = format!(
+            "a page fetches no models by itself: download config.json, tokenizer.json and model.safetensors of {address} from its hub, and choose their folder, or drop it here"
+        );
+        teller.tell(failed(advice));
+        return;
+    }
     let Some(cache) = platform::cache_folder() else {
         teller.tell(failed("this machine tells no folder for downloads: set XDG_CACHE_HOME or HOME".into()));
         return;
