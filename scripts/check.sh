@@ -2,6 +2,7 @@
 # Everything that must hold before a change goes in, cheapest first; stops at the first step that fails.
 #
 #   scripts/check.sh          all steps
+#   THALWEG_PAGE=1 …          builds the page, too, and drives it in Chromium (CONTRIBUTING.md says what that costs)
 #   CI=true scripts/check.sh  the same, and a machine without a GPU adapter (software Vulkan counts) is a failure
 #
 # One profile, release, for all steps: CONTRIBUTING.md says why. What cargo-deny and typos check is in `just deps` and
@@ -59,6 +60,11 @@ web() (
     fi
 )
 
+page() {
+    scripts/web-build.sh
+    (cd web/e2e && npm ci --ignore-scripts --no-audit --no-fund && npm test)
+}
+
 smoke() {
     local said
     said=$(cargo run --release -- --help)
@@ -72,3 +78,6 @@ step "clippy, browser" web
 step "tests" cargo test --release
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --no-deps
 step "the program starts" smoke
+if [ "${THALWEG_PAGE:-}" = 1 ]; then
+    step "the page" page
+fi

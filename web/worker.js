@@ -115,6 +115,23 @@ globalThis.thalweg = {
     const bytes = letter.slice();
     postMessage({ kind: "download", name, bytes }, [bytes.buffer]);
   },
+  async fetchFile(url, progress) {
+    const answer = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
+    if (answer.status === 404) return null;
+    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+    const total = Number(answer.headers.get("Content-Length") ?? 0);
+    let done = 0;
+    const counted = answer.body.pipeThrough(
+      new TransformStream({
+        transform(piece, out) {
+          done += piece.length;
+          if (!progress(done, total)) throw new Error("cancelled");
+          out.enqueue(piece);
+        },
+      }),
+    );
+    return new Response(counted).blob();
+  },
   died: (why) => postMessage({ kind: "died", why }),
 };
 addEventListener("unhandledrejection", (event) => {

@@ -6,12 +6,13 @@
 //! `Content-Length`) stand in.
 //!
 //! In reading order: `address` (where a model is), `listing` (which files), `session` (one file after another), `part` (a file
-//! on its way), `transport` (one request), `meter` (progress), `record` (what is there already).
+//! on its way), `transport` (one request), `meter` (progress), `record` (what is there already), `page` (the same in a browser).
 
 mod address;
 mod error;
 mod listing;
 mod meter;
+mod page;
 mod part;
 mod record;
 mod session;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use error::HubError;
 pub use meter::Progress;
+pub use page::fetch_model_in_page;
 
 use crate::platform::fs;
 use address::Place;

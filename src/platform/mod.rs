@@ -141,6 +141,19 @@ pub fn address() -> Option<String> {
     here::address()
 }
 
+/// Lets the browser fetch a file, which it holds until it is whole; `false` where the server has none. `progress` hears bytes
+/// done and in all, and ends it by `false`.
+///
+/// # Errors
+/// A part of a sentence; on the desktop that it is not for it.
+pub async fn fetch_file(
+    url: &str,
+    path: &Path,
+    progress: &mut dyn FnMut(u64, Option<u64>) -> bool,
+) -> Result<bool, String> {
+    here::fetch_file(url, path, progress).await
+}
+
 /// What stands behind `#` in the page's address.
 pub fn fragment() -> Option<String> {
     here::fragment()

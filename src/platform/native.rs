@@ -38,6 +38,11 @@ pub fn deliver(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+#[expect(clippy::unused_async, reason = "of one shape with web.rs")]
+pub async fn fetch_file(url: &str, _: &Path, _: &mut dyn FnMut(u64, Option<u64>) -> bool) -> Result<bool, String> {
+    Err(format!("only a browser fetches {url} so"))
+}
+
 pub fn dropped() -> Vec<PathBuf> {
     Vec::new()
 }

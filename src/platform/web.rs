@@ -8,7 +8,7 @@ mod storage;
 mod worker;
 
 pub use page::{address, dropped, fragment, open_worker, query, show_tree, wants_tree};
-pub use worker::{send_to_page, serve_page};
+pub use worker::{fetch_file, send_to_page, serve_page};
 
 #[cfg(feature = "app")]
 pub use page::ask;

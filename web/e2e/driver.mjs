@@ -2,10 +2,11 @@
 import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "./serve.mjs";
 
-const root = dirname(dirname(import.meta.dirname));
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const DIST = process.env.THALWEG_DIST ?? join(root, "dist");
 export const SHOTS = process.env.THALWEG_SHOTS;
 

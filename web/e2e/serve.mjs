@@ -3,6 +3,7 @@
 import { createServer } from "node:http";
 import { createReadStream, statSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -35,7 +36,7 @@ export function serve(folder, port = 0, below = "/class/") {
   });
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { address } = await serve(process.argv[2] ?? "dist", Number(process.argv[3] ?? 8080), "/");
   console.log(address);
 }

@@ -77,13 +77,6 @@ impl Clerk {
 /// Fetches a model on a thread of its own, into the cache folder of the machine.
 fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     let failed = |message: String| Event::DownloadFailed { id, message };
-    if !platform::can_block() {
-        let advice = format!(
-            "a page fetches no models by itself: download config.json, tokenizer.json and model.safetensors of {address} from its hub, and choose their folder, or drop it here"
-        );
-        teller.tell(failed(advice));
-        return;
-    }
     let Some(cache) = platform::cache_folder() else {
         teller.tell(failed("this machine tells no folder for downloads: set XDG_CACHE_HOME or HOME".into()));
         return;
@@ -91,7 +84,7 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     lock(&shared.cancelled).remove(&id);
     let (address, shared, to) = (address.to_string(), shared.clone(), teller.clone());
     let spawned = platform::spawn("download", move || async move {
-        let result = fetch(id, &address, Path::new(&cache), &shared, &to);
+        let result = Box::pin(fetch(id, &address, Path::new(&cache), &shared, &to)).await;
         to.tell(match result {
             Ok(folder) => Event::DownloadFinished { id, folder },
             Err(message) => Event::DownloadFailed { id, message },
@@ -102,7 +95,7 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     }
 }
 
-fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller) -> Result<String, String> {
+async fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller) -> Result<String, String> {
     let request = HubRequest::new(address, &cache.join("models"));
     teller.tell(logged(format!("downloading {address}")));
     let mut progress = |progress: hub::Progress| {
@@ -116,7 +109,10 @@ fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller)
         });
         !lock(&shared.cancelled).contains(&id)
     };
-    hub::fetch_model(&request, &mut progress)
-        .map(|folder| folder.display().to_string())
-        .map_err(|error| error.to_string())
+    let fetched = if platform::can_block() {
+        hub::fetch_model(&request, &mut progress)
+    } else {
+        hub::fetch_model_in_page(&request, &mut progress).await
+    };
+    fetched.map(|folder| folder.display().to_string()).map_err(|error| error.to_string())
 }
