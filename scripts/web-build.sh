@@ -15,17 +15,18 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # In a subshell: Debian's fallback exports a compiler that the native build below must not see.
 (
     . scripts/web-toolchain.sh
-    cargo build --locked --profile web --bin thalweg --target wasm32-unknown-unknown
+    # a module has one megabyte of stack unless told otherwise, and threads of the desktop have two
+    cargo rustc --locked --profile web --bin thalweg --target wasm32-unknown-unknown -- -C link-arg=-zstack-size=4194304
 )
 cargo build --locked --release --manifest-path web/bindgen/Cargo.toml --target-dir "$target/bindgen"
 
 rm -rf "$dist"
 mkdir -p "$dist"
-"$target/bindgen/release/wasm-bindgen" "$target/wasm32-unknown-unknown/web/thalweg.wasm" "$dist"
+"$target/bindgen/release/thalweg-bindgen" "$target/wasm32-unknown-unknown/web/thalweg.wasm" "$dist"
 
 # Debian's wasm-opt (108) breaks the module, so it comes from npm.
 if [ "${THALWEG_WEB_SMALL:-1}" = 1 ]; then
-    [ -x web/e2e/node_modules/.bin/wasm-opt ] || npm --prefix web/e2e ci --silent --no-audit --no-fund
+    [ -x web/e2e/node_modules/.bin/wasm-opt ] || npm --prefix web/e2e ci --ignore-scripts --silent --no-audit --no-fund
     web/e2e/node_modules/.bin/wasm-opt -O1 --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
         --enable-mutable-globals --enable-reference-types --enable-multivalue "$dist/thalweg_bg.wasm" -o "$dist/small.wasm"
     mv "$dist/small.wasm" "$dist/thalweg_bg.wasm"

@@ -59,6 +59,27 @@ pub enum PlatformError {
     WouldBlock,
 }
 
+/// The method of `eframe::App` that is called when the window goes: with WebGL, which pages fall back to, eframe gives it an
+/// argument.
+#[cfg(all(feature = "app", not(target_arch = "wasm32")))]
+macro_rules! exit_method {
+    ($does:ident) => {
+        fn on_exit(&mut self) {
+            self.$does();
+        }
+    };
+}
+#[cfg(all(feature = "app", target_arch = "wasm32"))]
+macro_rules! exit_method {
+    ($does:ident) => {
+        fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
+            self.$does();
+        }
+    };
+}
+#[cfg(feature = "app")]
+pub(crate) use exit_method;
+
 /// What this instance of the program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -20,13 +20,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, Read as _, Result, Write as _};
 use std::path::{Component, Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// Ends the names of files under construction, which are not worth keeping.
 const PARTIAL: &str = ".partial";
 /// Content that stays where it is.
-pub trait Outside: Any {
+pub trait Outside: Any + Send + Sync {
     fn len(&self) -> u64;
     /// Reads so many bytes from there.
     ///
@@ -38,8 +38,8 @@ pub trait Outside: Any {
 /// What a file holds.
 #[derive(Clone)]
 pub enum Content {
-    Memory(Rc<Vec<u8>>),
-    Outside(Rc<dyn Outside>),
+    Memory(Arc<Vec<u8>>),
+    Outside(Arc<dyn Outside>),
 }
 
 impl Content {
@@ -58,7 +58,7 @@ struct Data {
     modified: SystemTime,
 }
 
-type Shared = Rc<RefCell<Data>>;
+type Shared = Arc<Mutex<Data>>;
 
 #[derive(Default)]
 struct Tree {
@@ -116,7 +116,7 @@ impl Tree {
 
     fn put(&mut self, path: PathBuf, content: Content) -> Shared {
         self.version += 1;
-        let data = Rc::new(RefCell::new(Data { content, version: self.version, modified: now() }));
+        let data = Arc::new(Mutex::new(Data { content, version: self.version, modified: now() }));
         self.changed.insert(path.clone());
         self.files.insert(path, data.clone());
         data
@@ -135,6 +135,10 @@ impl Tree {
     fn below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         self.files.keys().chain(&self.folders).filter(move |inside| inside.parent() == Some(path))
     }
+}
+
+fn lock(data: &Shared) -> MutexGuard<'_, Data> {
+    data.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn with<T>(work: impl FnOnce(&mut Tree) -> T) -> T {
@@ -292,7 +296,7 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
 pub fn hard_link(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     let (from, to) = (whole(from.as_ref()), whole(to.as_ref()));
     with(|tree| {
-        let Some(content) = tree.files.get(&from).map(|data| data.borrow().content.clone()) else { return absent() };
+        let Some(content) = tree.files.get(&from).map(|data| lock(data).content.clone()) else { return absent() };
         if tree.is_there(&to) {
             return refused(ErrorKind::AlreadyExists, "it is there already");
         }
@@ -313,7 +317,10 @@ pub fn take_changes(root: &Path) -> Vec<Change> {
         let kept = |path: &PathBuf| path.starts_with(root) && !path.to_string_lossy().contains(PARTIAL);
         let changed: Vec<PathBuf> = std::mem::take(&mut tree.changed).into_iter().filter(kept).collect();
         let look = |path: PathBuf| {
-            let now = tree.files.get(&path).map(|data| (data.borrow().content.clone(), data.borrow().version));
+            let now = tree.files.get(&path).map(|data| {
+                let data = lock(data);
+                (data.content.clone(), data.version)
+            });
             (path, now)
         };
         let mut changes: Vec<Change> = changed.into_iter().map(look).collect();
@@ -333,7 +340,7 @@ pub fn change_again(path: &Path) {
 }
 
 /// Puts what lies outside at a path, with the folders it needs. It counts as changed where it is not kept yet.
-pub fn mount(path: &Path, content: Rc<dyn Outside>, kept: bool) {
+pub fn mount(path: &Path, content: Arc<dyn Outside>, kept: bool) {
     let path = whole(path);
     with(|tree| {
         if let Some(folder) = path.parent() {
@@ -348,10 +355,10 @@ pub fn mount(path: &Path, content: Rc<dyn Outside>, kept: bool) {
 }
 
 /// Lets go of bytes in memory that lie outside by now, unless the file changed meanwhile.
-pub fn settle(path: &Path, version: u64, content: Rc<dyn Outside>) {
+pub fn settle(path: &Path, version: u64, content: Arc<dyn Outside>) {
     with(|tree| {
         if let Some(data) = tree.files.get(path) {
-            let mut data = data.borrow_mut();
+            let mut data = lock(data);
             if data.version == version {
                 data.content = Content::Outside(content);
             }

@@ -382,9 +382,7 @@ impl eframe::App for App {
         std::time::Duration::from_secs(5)
     }
 
-    fn on_exit(&mut self) {
-        self.last_moment();
-    }
+    platform::exit_method!(last_moment);
 
     fn clear_color(&self, _: &egui::Visuals) -> [f32; 4] {
         self.session.theme.ground().to_normalized_gamma_f32()

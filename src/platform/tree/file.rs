@@ -1,10 +1,10 @@
 //! Open files and what is said of files, as `std::fs` has them.
 
-use super::{Content, Shared, absent, is_there, metadata, now, refused, whole, with};
+use super::{Content, Shared, absent, is_there, lock, metadata, now, refused, whole, with};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Result, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Bytes read from outside at a time.
@@ -61,13 +61,13 @@ impl File {
         if !self.writes {
             return refused(ErrorKind::PermissionDenied, "it was opened for reading");
         }
-        let mut data = self.data.borrow_mut();
+        let mut data = lock(&self.data);
         if let Content::Outside(outside) = &data.content {
             let bytes = outside.read(0, usize::try_from(outside.len()).unwrap_or(usize::MAX))?;
-            data.content = Content::Memory(Rc::new(bytes));
+            data.content = Content::Memory(Arc::new(bytes));
         }
         if let Content::Memory(bytes) = &mut data.content {
-            work(Rc::make_mut(bytes));
+            work(Arc::make_mut(bytes));
         }
         data.modified = now();
         with(|tree| {
@@ -81,7 +81,7 @@ impl File {
 
 impl Read for File {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let data = self.data.borrow();
+        let data = lock(&self.data);
         let left = usize::try_from(data.content.len().saturating_sub(self.at)).unwrap_or(usize::MAX);
         let count = buffer.len().min(left);
         if count == 0 {
@@ -137,7 +137,7 @@ impl Seek for File {
         let at = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.data.borrow().content.len().checked_add_signed(by),
+            SeekFrom::End(by) => lock(&self.data).content.len().checked_add_signed(by),
         };
         match at {
             Some(at) => {
@@ -190,7 +190,7 @@ impl OpenOptions {
                 None if !self.create => return absent(),
                 _ => {
                     tree.has_place_for(&path)?;
-                    tree.put(path.clone(), Content::Memory(Rc::default()))
+                    tree.put(path.clone(), Content::Memory(Arc::default()))
                 }
             };
             Ok(File { path, data, at: 0, writes: self.write, ahead: (0, Vec::new()) })
@@ -212,7 +212,7 @@ impl Metadata {
     }
 
     pub(super) fn of_file(data: &Shared) -> Self {
-        let data = data.borrow();
+        let data = lock(data);
         Self { folder: false, bytes: data.content.len(), modified: data.modified }
     }
 

@@ -65,7 +65,7 @@ fn a_file_is_read_and_written_where_one_stands() {
 #[test]
 fn what_lies_outside_is_read_in_pieces_and_taken_in_when_changed() {
     let bytes: Vec<u8> = (0..3_000_000_u32).map(|index| (index % 251) as u8).collect();
-    mount(Path::new("/models/big/model.safetensors"), Rc::new(Letters(bytes.clone())), true);
+    mount(Path::new("/models/big/model.safetensors"), Arc::new(Letters(bytes.clone())), true);
     assert!(take_changes(Path::new("/")).is_empty(), "it is kept already");
     let mut file = File::open("/models/big/model.safetensors").unwrap();
     let mut piece = [0; 1000];
@@ -99,9 +99,9 @@ fn changes_are_told_once_the_oldest_first_and_partial_files_never() {
     let changes = take_changes(Path::new("/data"));
     assert_eq!(told(&changes), [("/data/run/c".into(), true), ("/data/run/a".into(), false)]);
     let (path, Some((_, version))) = &changes[0] else { panic!("it is there") };
-    settle(path, *version, Rc::new(Letters(b"kept".to_vec())));
+    settle(path, *version, Arc::new(Letters(b"kept".to_vec())));
     assert_eq!(read("/data/run/c").unwrap(), b"kept");
-    settle(path, version + 1, Rc::new(Letters(b"late".to_vec())));
+    settle(path, version + 1, Arc::new(Letters(b"late".to_vec())));
     assert_eq!(read("/data/run/c").unwrap(), b"kept");
     change_again(path);
     assert_eq!(take_changes(Path::new("/")).len(), 1);

@@ -8,6 +8,7 @@ use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 #[cfg(feature = "app")]
@@ -108,7 +109,7 @@ fn take_in(list: &Array) -> Vec<PathBuf> {
             top.push(first);
         }
         mount(&whole.to_string_lossy(), &file);
-        tree::mount(&whole, Rc::new(Picked(file.into())), true);
+        tree::mount(&whole, Arc::new(Picked::new(file.into())), true);
     }
     top
 }

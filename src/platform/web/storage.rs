@@ -3,10 +3,11 @@
 use super::{KEPT, reason};
 use crate::platform::tree::{self, Content, Outside};
 use js_sys::{Array, Promise, Uint8Array};
+use send_wrapper::SendWrapper;
 use std::cell::RefCell;
 use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -33,8 +34,14 @@ extern "C" {
     fn forget(path: &str) -> Promise;
 }
 
-/// A `Blob` or `File`, read in slices.
-pub struct Picked(pub web_sys::Blob);
+/// A `Blob` or `File`, read in slices. An open file counts as what may go to another thread; here there is one only.
+pub struct Picked(SendWrapper<web_sys::Blob>);
+
+impl Picked {
+    pub fn new(blob: web_sys::Blob) -> Self {
+        Self(SendWrapper::new(blob))
+    }
+}
 
 impl Outside for Picked {
     fn len(&self) -> u64 {
@@ -60,7 +67,7 @@ pub fn open(tell: impl Fn(String) + 'static) {
     for pair in kept_files().iter() {
         let Ok(pair) = pair.dyn_into::<Array>() else { continue };
         if let (Some(path), Ok(file)) = (pair.get(0).as_string(), pair.get(1).dyn_into::<web_sys::Blob>()) {
-            tree::mount(Path::new(&path), Rc::new(Picked(file)), true);
+            tree::mount(Path::new(&path), Arc::new(Picked::new(file)), true);
         }
     }
     if let Some(why) = why_not_kept() {
@@ -104,12 +111,12 @@ async fn carry(path: &Path, now: Option<(Content, u64)>) -> std::result::Result<
         Content::Outside(outside) => {
             let outside: &dyn std::any::Any = &**outside;
             let Some(Picked(blob)) = outside.downcast_ref() else { return Ok(()) };
-            (blob.clone().into(), true)
+            ((**blob).clone().into(), true)
         }
     };
     let file: web_sys::Blob = JsFuture::from(keep(&name, &bytes)).await?.dyn_into()?;
     if large {
-        tree::settle(path, version, Rc::new(Picked(file)));
+        tree::settle(path, version, Arc::new(Picked::new(file)));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use js_sys::{Promise, Uint8Array};
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -30,7 +31,7 @@ pub fn serve_page(answer: impl FnMut(ToWorker) + 'static) {
     let heard = Closure::<dyn Fn(String, JsValue, JsValue)>::new(move |kind: String, what: JsValue, file: JsValue| {
         if kind == "mount" {
             if let (Some(path), Ok(file)) = (what.as_string(), file.dyn_into::<web_sys::Blob>()) {
-                tree::mount(Path::new(&path), Rc::new(Picked(file)), false);
+                tree::mount(Path::new(&path), Arc::new(Picked::new(file)), false);
             }
         } else {
             (answer.borrow_mut())(ToWorker::Letter(Uint8Array::new(&what).to_vec()));
@@ -70,7 +71,7 @@ pub async fn fetch_file(
             Some(Err(error)) => return Err(super::reason(&error)),
             Some(Ok(blob)) => {
                 let Ok(blob) = blob.dyn_into::<web_sys::Blob>() else { return Ok(false) };
-                tree::mount(path, Rc::new(Picked(blob)), false);
+                tree::mount(path, Arc::new(Picked::new(blob)), false);
                 return Ok(true);
             }
         }

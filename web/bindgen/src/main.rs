@@ -1,11 +1,11 @@
-//! `wasm-bindgen INPUT.wasm OUT_FOLDER`: JavaScript for a module, without names for debuggers.
+//! `thalweg-bindgen INPUT.wasm OUT_FOLDER`: JavaScript for a module, without names for debuggers.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [input, folder] = arguments.as_slice() else {
-        eprintln!("usage: wasm-bindgen INPUT.wasm OUT_FOLDER");
+        eprintln!("usage: thalweg-bindgen INPUT.wasm OUT_FOLDER");
         return ExitCode::FAILURE;
     };
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
