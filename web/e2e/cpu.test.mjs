@@ -9,7 +9,7 @@ test("the page opens quietly and trains Seq and I-LoRA to the end", async () => 
     await stage.shows("Start", 60);
     await stage.shot("opened");
     await stage.click("Start");
-    await stage.shows(/Finished/, 400);
+    await stage.trained(400);
     await stage.shot("trained");
     assert.deepEqual(stage.faults, []);
   } finally {

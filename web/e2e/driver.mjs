@@ -117,6 +117,15 @@ export class Stage {
     await pause(200);
   }
 
+  /** Waits until I-LoRA's last row is there and nothing goes on any more. */
+  trained(secs) {
+    return this.wait(
+      "the end of the training",
+      (tree) => this.find(tree, /^Accuracy matrix, slow learner.*: 2 of 2 tasks learnt/) && tree.some((node) => (node.value ?? node.label) === "idle"),
+      secs,
+    );
+  }
+
   async shot(name) {
     if (!SHOTS) return;
     mkdirSync(SHOTS, { recursive: true });

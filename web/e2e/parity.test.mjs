@@ -15,7 +15,7 @@ async function trainedInPage(toml, webgpu, folder) {
   const stage = await Stage.open({ webgpu, fragment: `${draft(toml)}&panel=Training` });
   try {
     await stage.click("Start", undefined, 90);
-    await stage.shows(/Finished/, 800);
+    await stage.trained(800);
     const download = stage.page.waitForEvent("download");
     await stage.command("Export the selected run as a capsule");
     const path = join(folder, "page.thalweg");

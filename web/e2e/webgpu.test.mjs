@@ -8,7 +8,7 @@ test("WebGPU trains Seq and I-LoRA to the end", async () => {
   const stage = await Stage.open({ webgpu: true, fragment: `${draft(few)}&panel=Training` });
   try {
     await stage.click("Start", undefined, 90);
-    await stage.shows(/Finished/, 800);
+    await stage.trained(800);
     await stage.shot("webgpu");
     assert.deepEqual(stage.faults, []);
   } finally {
