@@ -419,6 +419,8 @@ pub enum Event {
     DownloadFailed {
         id: u64,
         message: String,
+        /// Somebody wanted it so.
+        cancelled: bool,
     },
     /// Text of one source so far.
     Generated {

@@ -204,7 +204,7 @@ impl Run {
                     other => other?,
                 }
                 self.tell_adapters(emit);
-                self.tell_buffer(control, emit);
+                self.tell_buffer_at_task_end(control, emit).await;
                 self.save(emit).await?;
             }
         }

@@ -56,6 +56,8 @@ pub enum Action {
     },
     /// Open a panel or bring it to the front.
     Show(PanelKind),
+    /// Offer a folder in PEFT's format as a point of paths and planes.
+    AddAdapterFolder(String),
     /// Ask for files.
     Open(Purpose),
     /// Ask where to, then write.

@@ -88,8 +88,6 @@ pub struct App {
     /// Numbers before this one are spoken for until then.
     reading: Option<(usize, f64)>,
     answer_until_secs: f64,
-    /// Goes on the clipboard with the next frame.
-    copy_later: Option<String>,
     clock: Box<dyn Fn() -> f64>,
     /// What was asked for from outside the frame.
     pending: Vec<Action>,
@@ -131,7 +129,6 @@ impl App {
             next_number: 0,
             reading: None,
             answer_until_secs: 0.0,
-            copy_later: None,
             clock: Box::new(move || platform::now_secs() - start),
             pending: Vec::new(),
         }
@@ -283,9 +280,6 @@ impl App {
         let ctx = ui.ctx().clone();
         self.prepare(&ctx);
         self.take_dropped(&ctx);
-        if let Some(text) = self.copy_later.take() {
-            ctx.copy_text(text);
-        }
         let (theme, now) = (self.session.theme, self.now());
         let (mut effects, mut actions) = (self.shortcuts(&ctx), std::mem::take(&mut self.pending));
         top_bar::show(ui, &theme, &self.state, &self.docking, &mut effects);

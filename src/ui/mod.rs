@@ -15,6 +15,8 @@ pub mod panels;
 mod sample;
 pub mod series;
 pub mod session;
+#[cfg(test)]
+mod snapshots;
 pub mod start;
 pub mod state;
 pub mod system_files;

@@ -4,6 +4,7 @@ use super::app::{App, remembered};
 use super::link::EngineLink;
 use super::panels;
 use super::system_files::SystemFiles;
+use super::widgets::surface;
 use crate::engine::host::Host;
 use crate::engine::protocol::{Command, Event, Level};
 use crate::platform::{self, PlatformError};
@@ -43,6 +44,9 @@ pub fn start(capsule: Option<&str>) -> Result<(), PlatformError> {
             app.open_capsule(&path);
         }
         app.prepare(&context.egui_ctx);
+        if let Some(gpu) = &context.wgpu_render_state {
+            surface::install(&context.egui_ctx, gpu);
+        }
         Ok(Box::new(app))
     };
     let wgpu = WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..WgpuConfiguration::default() };

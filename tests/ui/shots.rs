@@ -2,6 +2,7 @@
 //! way. Pictures go to `assets/screenshots`, or where `THALWEG_SHOTS` says.
 
 use super::stage::Stage;
+use egui_kittest::kittest::Queryable as _;
 use std::path::PathBuf;
 use std::time::Instant;
 use thalweg::ui::panel::PanelKind;
@@ -44,10 +45,21 @@ fn shots() {
     stage.wait("the end", 180, |state| state.runs.get(1).filter(|run| run.status == RunStatus::Finished).map(|_| ()));
     println!("from the button to the end of both runs: {:.1} s", start.elapsed().as_secs_f64());
     stage.harness.state_mut().compare(0, true);
+    // The toasts of the run's end go.
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    stage.settle();
+    shot(&mut stage, "both-runs");
     for kind in PanelKind::ALL {
         stage.harness.state_mut().show_alone(kind);
         stage.settle();
         let name = kind.title().to_lowercase().replace(' ', "-");
+        match kind {
+            PanelKind::Buffer => buffer(&mut stage, &shot),
+            PanelKind::Generate => generate(&mut stage),
+            PanelKind::Paths => paths(&mut stage, &shot),
+            PanelKind::Landscape => landscape(&mut stage, &shot),
+            _ => {}
+        }
         shot(&mut stage, &format!("panel-{name}"));
     }
     for (name, theme) in [
@@ -59,5 +71,64 @@ fn shots() {
         stage.harness.state_mut().set_theme(theme);
         stage.settle();
         shot(&mut stage, name);
+    }
+}
+
+/// The buffer's items on a map of the model's features, and as cards; dots last.
+fn buffer(stage: &mut Stage, shot: &dyn Fn(&mut Stage, &str)) {
+    stage.click("Map");
+    stage.wait("the map", 60, |state| state.selected_run().and_then(|run| run.buffer.map.as_ref()).map(|_| ()));
+    shot(stage, "panel-replay-buffer-map");
+    stage.click("Cards");
+    shot(stage, "panel-replay-buffer-cards");
+    stage.click("Shares");
+    shot(stage, "panel-replay-buffer-shares");
+    stage.click("Dots");
+}
+
+/// One example, answered by the base model and by both learners.
+fn generate(stage: &mut Stage) {
+    stage.click("Take an example of\u{2026}");
+    stage.click("finance");
+    // The panel's tab has the same name and stands before it.
+    stage.click_last("Generate");
+    stage.wait("the answers", 60, |state| {
+        let (_, last) = state.generations.last_key_value()?;
+        (last.columns.len() == 3 && last.columns.iter().all(|(_, done)| *done)).then_some(())
+    });
+}
+
+/// The straight line between the first and the last minimum of the slow learner, walked along.
+fn paths(stage: &mut Stage, shot: &dyn Fn(&mut Stage, &str)) {
+    stage.click("Measure the path");
+    stage.wait("the path", 120, |state| state.paths.values().any(|path| path.done).then_some(()));
+    for t in [0.0, 0.5, 1.0] {
+        let asked = stage.state().generations.len();
+        let slider = stage.harness.get_by_role_and_label(egui::accesskit::Role::Slider, "place on the path, t");
+        slider.set_value_accesskit(if t == 0.0 { 0.01 } else { t });
+        // The model is asked where the slider rests.
+        stage.wait("the answer there", 60, |state| {
+            let answers = &state.generations;
+            let all = answers.values().all(|answer| answer.columns.iter().all(|(_, done)| *done));
+            (answers.len() > asked && all).then_some(())
+        });
+        stage.wait("its marks", 60, |state| (!state.marked.is_empty() && state.active.is_none()).then_some(()));
+        stage.rest(1.5);
+        shot(stage, &format!("panel-paths-at-{:.0}", 100.0 * t));
+    }
+}
+
+/// A plane through three minima as a map, then as a surface from two sides.
+fn landscape(stage: &mut Stage, shot: &dyn Fn(&mut Stage, &str)) {
+    stage.click("Measure the plane");
+    stage.wait("the plane", 300, |state| state.planes.values().any(|plane| plane.done).then_some(()));
+    shot(stage, "panel-landscape-map");
+    stage.click("Surface");
+    shot(stage, "panel-landscape-surface");
+    stage.harness.get_by_label_contains("Surface of the").focus();
+    stage.settle();
+    for key in [egui::Key::ArrowRight; 9].into_iter().chain([egui::Key::ArrowDown; 3]) {
+        stage.harness.key_press(key);
+        stage.settle();
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::prepare::open_model;
 use crate::engine::protocol::cards::{TaskCard, TaskProblem};
 use crate::engine::protocol::{Command, Event};
 use crate::engine::run::refusal;
-use crate::io::hub::{self, HubRequest};
+use crate::io::hub::{self, HubError, HubRequest};
 use crate::platform;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -76,7 +76,7 @@ impl Clerk {
 
 /// Fetches a model on a thread of its own, into the cache folder of the machine.
 fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
-    let failed = |message: String| Event::DownloadFailed { id, message };
+    let failed = |message: String| Event::DownloadFailed { id, message, cancelled: false };
     let Some(cache) = platform::cache_folder() else {
         teller.tell(failed("this machine tells no folder for downloads: set XDG_CACHE_HOME or HOME".into()));
         return;
@@ -87,7 +87,9 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
         let result = fetch(id, &address, Path::new(&cache), &shared, &to);
         to.tell(match result {
             Ok(folder) => Event::DownloadFinished { id, folder },
-            Err(message) => Event::DownloadFailed { id, message },
+            Err(error) => {
+                Event::DownloadFailed { id, message: error.to_string(), cancelled: error == HubError::Cancelled }
+            }
         });
     });
     if let Err(error) = spawned {
@@ -95,7 +97,7 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     }
 }
 
-fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller) -> Result<String, String> {
+fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller) -> Result<String, HubError> {
     let request = HubRequest::new(address, &cache.join("models"));
     teller.tell(logged(format!("downloading {address}")));
     let mut progress = |progress: hub::Progress| {
@@ -109,7 +111,5 @@ fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller)
         });
         !lock(&shared.cancelled).contains(&id)
     };
-    hub::fetch_model(&request, &mut progress)
-        .map(|folder| folder.display().to_string())
-        .map_err(|error| error.to_string())
+    hub::fetch_model(&request, &mut progress).map(|folder| folder.display().to_string())
 }

@@ -42,6 +42,7 @@ impl App {
                 }
             }
             Action::Show(kind) => self.docking.show(kind),
+            Action::AddAdapterFolder(path) => self.state.add_adapter_folder(path),
             Action::Open(purpose) => self.files.open(purpose),
             Action::Export(export) => self.export(ctx, export),
             Action::Delete(run) => {
@@ -255,7 +256,7 @@ impl App {
             Purpose::ModelFolder => {
                 let Some(path) = paths.into_iter().next() else { return };
                 self.session.opened_model(&path);
-                self.edit("model", |draft| draft.model = path);
+                self.edit(&format!("model {path}"), |draft| draft.model = path);
                 self.docking.show(PanelKind::Model);
             }
             Purpose::RunFolder => {
@@ -273,11 +274,11 @@ impl App {
             Purpose::AdapterFolder => {
                 let Some(path) = paths.into_iter().next() else { return };
                 let name = words::file_name(&path).to_string();
-                self.copy_later = Some(path);
+                self.state.add_adapter_folder(path);
                 self.docking.show(PanelKind::Paths);
                 self.tell(
                     Level::Info,
-                    format!("The path of {name} is on the clipboard: paste it as an adapter of the Paths or the Landscape panel"),
+                    format!("{name} can be chosen in the Paths and the Landscape panel, among the opened folders"),
                 );
             }
         }

@@ -55,7 +55,7 @@ fn contents(ui: &mut Ui, theme: &Theme, state: &AppState, session: &Session, sta
     }
     ui.add_space(Theme::GAP);
     let about = if state.engine.ready {
-        "Trains the embedded model on eight small tasks, one after another, first by plain fine-tuning and then with I-LoRA. It takes under a minute and needs nothing but this computer."
+        "Trains the embedded model on eight small tasks, one after another, first by plain fine-tuning and then with I-LoRA. It takes a minute or two and needs nothing but this computer."
     } else {
         "The engine is starting."
     };

@@ -21,7 +21,7 @@ pub fn bytes(bytes: u64) -> String {
     if mega < 1000.0 { format!("{mega:.0} MB") } else { format!("{:.2} GB", mega / 1000.0) }
 }
 
-/// Three digits: `1 240`, `24.5`, `0.31`.
+/// Three digits: `1,240`, `24.5`, `0.31`.
 #[must_use]
 pub fn short(number: f64) -> String {
     if !number.is_finite() {
@@ -30,7 +30,7 @@ pub fn short(number: f64) -> String {
     if number >= 1000.0 {
         let whole = number.round() as u64;
         if whole < 1_000_000 {
-            return format!("{} {:03}", whole / 1000, whole % 1000);
+            return format!("{},{:03}", whole / 1000, whole % 1000);
         }
         return format!("{:.1} million", number / 1e6);
     }
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!([duration(8.2), duration(185.0), duration(7620.0)], ["8 s", "3 min 05 s", "2 h 07 min"]);
         assert_eq!(duration(f64::NAN), "");
         assert_eq!([bytes(312_400_000), bytes(1_730_000_000)], ["312 MB", "1.73 GB"]);
-        assert_eq!([short(0.312), short(24.51), short(18_000.0)], ["0.31", "24.5", "18 000"]);
+        assert_eq!([short(0.312), short(24.51), short(18_000.0)], ["0.31", "24.5", "18,000"]);
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Panel for LandscapePanel {
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let choices = adapters::choices(context.state, &self.form.folders.paths);
+        let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
         for measured in &mut self.measured {
             let told = context.state.planes.get(&measured.watched.id).map(Into::into);

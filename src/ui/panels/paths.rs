@@ -66,7 +66,7 @@ impl Panel for PathsPanel {
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let choices = adapters::choices(context.state, &self.form.folders.paths);
+        let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
         for measured in &mut self.measured {
             measured.watched.keep_up(context.state, context.state.paths.get(&measured.watched.id).map(Into::into));

@@ -171,9 +171,10 @@ impl AppState {
                 self.tell(now_secs, Level::Info, format!("downloaded to {folder}"));
                 self.downloads.entry(id).or_default().ended = Some(Ok(folder));
             }
-            Event::DownloadFailed { id, message } => {
+            Event::DownloadFailed { id, message, cancelled } => {
                 self.downloads.entry(id).or_default().ended = Some(Err(message.clone()));
-                self.tell(now_secs, Level::Error, message);
+                // Whoever cancelled it knows.
+                self.tell(now_secs, if cancelled { Level::Info } else { Level::Error }, message);
             }
             Event::Generated { id, source, text, done, tokens_per_sec } => {
                 let view = self.generations.entry(id).or_default();

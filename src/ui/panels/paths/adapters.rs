@@ -37,7 +37,7 @@ pub fn learner_name(learner: &str) -> &str {
 
 /// All that there is, run by run.
 #[must_use]
-pub fn choices(state: &AppState, folders: &[String]) -> Vec<Choice> {
+pub fn choices(state: &AppState) -> Vec<Choice> {
     let mut all = Vec::new();
     for run in &state.runs {
         let group = group(run);
@@ -53,7 +53,7 @@ pub fn choices(state: &AppState, folders: &[String]) -> Vec<Choice> {
             all.push(Choice { source, run: Some(run.number), task: Some(*task), learner, group: group.clone(), name });
         }
     }
-    for path in folders {
+    for path in &state.adapter_folders {
         let parts: Vec<&str> = path.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
         all.push(Choice {
             source: AdapterSource::Folder { path: path.clone() },
@@ -152,10 +152,9 @@ pub fn pick(ui: &mut Ui, label: &str, choices: &[Choice], chosen: &mut Option<Ad
     *chosen != before
 }
 
-/// Folders in PEFT's format that people named, with the field in which they do.
+/// Where people name folders in PEFT's format.
 #[derive(Clone, Debug, Default)]
 pub struct Folders {
-    pub paths: Vec<String>,
     typed: String,
 }
 
@@ -175,9 +174,7 @@ impl Folders {
             let path = self.typed.trim().to_string();
             let add = ui.add_enabled(!path.is_empty(), egui::Button::new("Add"));
             if (add.clicked() || entered) && !path.is_empty() {
-                if !self.paths.contains(&path) {
-                    self.paths.push(path);
-                }
+                context.actions.push(Action::AddAdapterFolder(path));
                 self.typed.clear();
             }
         });
@@ -214,7 +211,9 @@ mod tests {
             state.runs[number].adapters = [0, 7].map(|task| (task, learner.to_string(), path(task))).to_vec();
         }
         state.runs[0].title = "Plain".into();
-        let all = choices(&state, &["/home/a/adapters/mine".to_string()]);
+        state.add_adapter_folder("/home/a/adapters/mine".into());
+        state.add_adapter_folder("/home/a/adapters/mine".into());
+        let all = choices(&state);
         let names: Vec<&str> = all.iter().map(|choice| choice.name.as_str()).collect();
         let expected =
             ["after stance", "after law", "after stance, slow learner", "after law, slow learner", "adapters/mine"];

@@ -371,6 +371,9 @@ fn without_adapters_the_panel_says_what_it_will_show() {
     harness.run();
     harness.get_by_label("Add").click();
     harness.run();
-    assert_eq!(harness.state().panel.form.folders.paths, ["/home/a/one"]);
+    let added = Action::AddAdapterFolder("/home/a/one".into());
+    assert_eq!(harness.state().actions.last(), Some(&added));
+    harness.state_mut().state.add_adapter_folder("/home/a/one".into());
+    harness.run();
     assert!(harness.query_by_label_contains("Choose two adapters").is_some());
 }

@@ -39,7 +39,7 @@ impl Default for Traces {
             small: BTreeMap::new(),
             switched: BTreeSet::new(),
             log: false,
-            window: 10.0,
+            window: 3.0,
         }
     }
 }
