@@ -49,7 +49,7 @@ use picture::Pictures;
 use std::collections::VecDeque;
 
 /// Time between two looks at a busy engine.
-const BUSY_SECS: f64 = 0.033;
+const BUSY_SECS: f64 = 0.066;
 /// The same while nothing but an answer is awaited.
 const EXPECTING_SECS: f64 = 0.15;
 /// So long after a command an answer is looked for.

@@ -10,6 +10,17 @@ use thalweg::ui::session::Session;
 use thalweg::ui::state::run::RunStatus;
 use thalweg::ui::theme::Theme;
 
+/// The pictures that the repository keeps; the rest go to a folder that git ignores.
+const IN_README: [&str; 7] = [
+    "both-runs",
+    "light",
+    "panel-landscape-map",
+    "panel-landscape",
+    "panel-paths-at-50",
+    "panel-replay-buffer-map",
+    "panel-runs",
+];
+
 fn folder() -> PathBuf {
     let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/screenshots");
     std::env::var_os("THALWEG_SHOTS").map_or(default, PathBuf::from)
@@ -22,9 +33,10 @@ fn shots() {
     let folder = folder();
     let shot = |stage: &mut Stage, name: &str| {
         stage.settle();
-        stage.picture(&folder.join(format!("{name}.png")));
+        let place = if IN_README.contains(&name) { folder.clone() } else { folder.join("more") };
+        stage.picture(&place.join(format!("{name}.png")));
     };
-    let mut stage = Stage::new("shots", [1440.0, 900.0], Session::default(), true);
+    let mut stage = Stage::new("shots", [1376.0, 856.0], Session::default(), true);
     stage.wait("the model and the tasks", 60, |state| {
         (matches!(state.model, Some(Ok(_))) && state.tasks.len() >= 8).then_some(())
     });

@@ -3,6 +3,7 @@
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, Node};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -145,7 +146,9 @@ impl Stage {
         let (width, height) = (image.width() - 2 * MARGIN, image.height() - 2 * MARGIN);
         let image = image::imageops::crop_imm(&image, MARGIN, MARGIN, width, height).to_image();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        image.save(path).unwrap();
+        let file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+        let encoder = PngEncoder::new_with_quality(file, CompressionType::Best, FilterType::Adaptive);
+        image::DynamicImage::from(image).to_rgb8().write_with_encoder(encoder).unwrap();
         println!("{}", path.display());
     }
 }
