@@ -6,6 +6,8 @@ use super::EngineError;
 use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::{Device, DeviceKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// What the user asked for: `auto`, `cpu`, `webgpu`, `webgpu:1`, or `webgpu:part of a name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +154,14 @@ pub async fn adapters() -> Vec<AdapterReport> {
     found
 }
 
+/// Names of adapters that failed in this process: cubecl keeps one client for each, and a lost one stays lost.
+static LOST: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Notes that the device of this name failed: it is not opened again, and `auto` leaves it out.
+pub fn lose(name: &str) {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
+}
+
 /// Opens an adapter from the list.
 ///
 /// # Errors
@@ -163,6 +173,13 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
             adapter.index, adapter.name
         ))
     })?;
+    let name = format!("WebGPU: {} ({})", adapter.name, adapter.backend);
+    if LOST.lock().unwrap_or_else(PoisonError::into_inner).contains(&name) {
+        return Err(EngineError::Device(format!(
+            "adapter {} ({}) was lost and cannot be opened again by this process: start the program anew, or use the CPU",
+            adapter.index, adapter.name
+        )));
+    }
     let options = Device::wgpu_options().device_kind(kind).graphics_api(adapter.graphics_api());
     let device = match options.init_async().await {
         Ok(device) => device,
@@ -178,7 +195,7 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
     Ok(OpenDevice {
         device,
         setting: format!("webgpu:{}", adapter.index),
-        name: format!("WebGPU: {} ({})", adapter.name, adapter.backend),
+        name,
         max_binding_bytes: usize::try_from(adapter.max_binding_bytes).unwrap_or(usize::MAX),
         reason: "chosen".into(),
     })

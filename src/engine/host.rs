@@ -99,8 +99,10 @@ impl Host {
         let (papers, letters) = channel();
         let (desk_teller, desk_shared) = (teller.clone(), shared.clone());
         platform::spawn("engine", move || async move { desk::work(&waiting, &desk_shared, &desk_teller) })?;
-        let (clerk_teller, clerk_shared) = (teller.clone(), shared.clone());
-        platform::spawn("files", move || async move { clerk::work(&letters, &clerk_shared, &clerk_teller) })?;
+        let (clerk_teller, clerk_shared, clerk_jobs) = (teller.clone(), shared.clone(), jobs.clone());
+        platform::spawn("files", move || async move {
+            clerk::work(&letters, &clerk_jobs, &clerk_shared, &clerk_teller);
+        })?;
         teller.tell(Event::Ready { catalogue: Box::new(catalogue()), runs_folder: runs_folder.to_string() });
         Ok(Self { jobs, papers, events, teller, shared })
     }
@@ -134,7 +136,6 @@ impl Host {
                 lock(&self.shared.cancelled).insert(id);
             }
             Command::Start { run, experiment } => self.queue(run, &experiment),
-            Command::ResumeRun { run, folder } => self.job(Job::Resume { run, folder: folder.into() }),
             command @ (Command::EditBuffer { .. } | Command::PreviewBuffer { .. } | Command::MapBuffer) => {
                 if self.shared.runs.load(Ordering::SeqCst) {
                     lock(&self.shared.control).post(command);

@@ -25,7 +25,6 @@ mod tabs;
 mod tests;
 mod top_bar;
 mod welcome;
-mod words;
 
 use super::action::Action;
 use super::files::Files;
@@ -33,6 +32,7 @@ use super::link::EngineLink;
 use super::panel::{Context as PanelContext, Panel, PanelKind};
 use super::session::{STORAGE_KEY, Session};
 use super::state::AppState;
+use super::state::run::RunStatus;
 use super::theme::Theme;
 use super::widgets::toasts::Toasts;
 use crate::engine::protocol::{Command, Level};
@@ -204,6 +204,10 @@ impl App {
         // Should the program end without a word, the run in progress is the one to go on with.
         if let Some(folder) = self.state.active_run().and_then(|run| run.folder.clone()) {
             session.interrupted = Some(folder);
+        }
+        if self.closing == Closing::No {
+            let queued = self.state.runs.iter().filter(|run| run.status == RunStatus::Queued && run.folder.is_none());
+            session.waiting.extend(queued.filter_map(|run| run.experiment.to_toml().ok()));
         }
         session
     }

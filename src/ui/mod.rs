@@ -22,3 +22,4 @@ pub mod state;
 pub mod system_files;
 pub mod theme;
 pub mod widgets;
+pub mod words;

@@ -1,6 +1,6 @@
 //! The clerk: looks into models, tasks and runs and moves files, while the desk may be training. Needs no tensor.
 
-use super::{Shared, Teller, lock, logged, message_of, runs};
+use super::{Job, Shared, Teller, lock, logged, message_of, runs};
 use crate::data::tokenizer::Tokenizer;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
 use crate::engine::inspect::{inspect_model, inspect_task, open_tokenizer};
@@ -13,13 +13,13 @@ use crate::platform;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 
 /// Answers letters until the window is gone.
-pub(super) fn work(letters: &Receiver<Command>, shared: &Arc<Shared>, teller: &Teller) {
+pub(super) fn work(letters: &Receiver<Command>, jobs: &Sender<Job>, shared: &Arc<Shared>, teller: &Teller) {
     let mut clerk = Clerk::default();
     while let Ok(command) = letters.recv() {
-        let answered = catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, shared, teller)));
+        let answered = catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, jobs, shared, teller)));
         if let Err(panic) = answered {
             clerk = Clerk::default();
             let message = format!("it failed by a fault of the program ({}); nothing was changed", message_of(&*panic));
@@ -37,7 +37,7 @@ struct Clerk {
 }
 
 impl Clerk {
-    fn answer(&mut self, command: &Command, shared: &Arc<Shared>, teller: &Teller) {
+    fn answer(&mut self, command: &Command, jobs: &Sender<Job>, shared: &Arc<Shared>, teller: &Teller) {
         match command {
             Command::InspectModel { experiment } => {
                 let result = inspect_model(experiment, platform::available_memory_bytes(), self.longest).map(Box::new);
@@ -51,6 +51,18 @@ impl Clerk {
                 teller.tell(Event::TaskInspected { id: *id, result });
             }
             Command::Download { id, address } => download(*id, address, shared, teller),
+            Command::ResumeRun { run, folder } => match runs::queued(*run, Path::new(folder)) {
+                Ok(event) => {
+                    // Queued again, it is wanted again.
+                    lock(&shared.dropped).remove(&(*run as u64));
+                    teller.tell(event);
+                    if jobs.send(Job::Resume { run: *run, folder: folder.into() }).is_err() {
+                        let message = "the engine's thread has ended: start the program again".into();
+                        teller.tell(Event::Failed { run: *run, message });
+                    }
+                }
+                Err(error) => teller.tell(Event::Failed { run: *run, message: error.to_string() }),
+            },
             other => {
                 if let Err(error) = runs::answer(other, teller) {
                     teller.tell(refusal(other, &error));
@@ -81,7 +93,6 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
         teller.tell(failed("this machine tells no folder for downloads: set XDG_CACHE_HOME or HOME".into()));
         return;
     };
-    lock(&shared.cancelled).remove(&id);
     let (address, shared, to) = (address.to_string(), shared.clone(), teller.clone());
     let spawned = platform::spawn("download", move || async move {
         let result = fetch(id, &address, Path::new(&cache), &shared, &to);

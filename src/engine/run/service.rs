@@ -30,6 +30,8 @@ impl Run {
                 Ok(()) => {}
                 Err(error) => emit(refusal(&command, &error)),
             }
+            // What was done meanwhile is no part of a step's time.
+            self.trainer.reset_clock();
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a path is for, judged by its name and by the files that a folder holds.
 
-use super::words;
 use crate::ui::action::Purpose;
 use crate::ui::files::Files;
+use crate::ui::words;
 
 /// What can be done with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

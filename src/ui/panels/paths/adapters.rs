@@ -9,6 +9,9 @@ use crate::ui::state::AppState;
 use crate::ui::state::run::RunView;
 use egui::{ComboBox, Ui};
 
+/// From this width on the form stands beside what it measured.
+const BESIDE: f32 = 820.0;
+
 /// An adapter to choose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -178,6 +181,41 @@ impl Folders {
                 self.typed.clear();
             }
         });
+    }
+}
+
+/// The parts of a panel that asks for adapters and shows what lies between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The form.
+    Ask,
+    /// How far the measurement is.
+    Status,
+    /// What was measured.
+    Look,
+}
+
+/// The form beside what it measured where there is room, else above it under `heading`; `fold` closes it.
+pub fn arrange(ui: &mut Ui, heading: &str, fold: bool, mut show: impl FnMut(&mut Ui, Part)) {
+    if ui.available_width() >= BESIDE {
+        ui.horizontal_top(|ui| {
+            ui.vertical(|ui| {
+                ui.set_width(300.0);
+                show(ui, Part::Ask);
+                show(ui, Part::Status);
+            });
+            ui.separator();
+            ui.vertical(|ui| {
+                ui.set_width(ui.available_width());
+                show(ui, Part::Look);
+            });
+        });
+    } else {
+        let header = egui::CollapsingHeader::new(heading).default_open(true).open(fold.then_some(false));
+        header.show_unindented(ui, |ui| show(ui, Part::Ask));
+        show(ui, Part::Status);
+        ui.separator();
+        show(ui, Part::Look);
     }
 }
 
