@@ -69,7 +69,6 @@ pub struct ReplayItem {
 
 impl ReplayItem {
     /// As a row of a batch; what was cut off was cut when it came in.
-    #[must_use]
     pub fn encoded(&self) -> Encoded {
         Encoded { tokens: self.tokens.clone(), answer_start: self.answer_start, truncated: 0, answer_truncated: 0 }
     }

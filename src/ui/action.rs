@@ -9,6 +9,8 @@ use crate::engine::protocol::{Command, Level};
 pub enum Purpose {
     /// A model folder (config.json, model.safetensors, tokenizer.json).
     ModelFolder,
+    /// One file of a model: its folder is meant.
+    ModelFile,
     /// Task files or folders: JSON, JSONL, CSV, TSV, Parquet.
     TaskFiles,
     /// A run's folder, or a folder of runs.

@@ -50,6 +50,15 @@ pub fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path)
 }
 
+/// What comes before the last part of a path.
+#[must_use]
+pub fn folder(path: &str) -> Option<&str> {
+    path.trim_end_matches(['/', '\\'])
+        .rsplit_once(['/', '\\'])
+        .map(|(folder, _)| folder)
+        .filter(|folder| !folder.is_empty())
+}
+
 /// A file's extension in lower case; empty for a folder or a file without one.
 #[must_use]
 pub fn extension(path: &str) -> String {
@@ -109,6 +118,10 @@ mod tests {
     #[test]
     fn paths_of_every_system_are_cut_at_the_same_place() {
         assert_eq!([file_name("/a/b/"), file_name(r"C:\a\b.csv"), file_name("b")], ["b", "b.csv", "b"]);
+        assert_eq!(
+            [folder("/a/b"), folder(r"C:\a\b.csv"), folder("b"), folder("/b")],
+            [Some("/a"), Some(r"C:\a"), None, None]
+        );
         assert_eq!([extension("/a.b/c"), extension("x.JSONL"), extension(".hidden")], ["", "jsonl", ""]);
         assert_eq!([slug("I-LoRA, seed 1 / \u{3bb}"), slug("///")], ["i-lora-seed-1", "run"]);
     }

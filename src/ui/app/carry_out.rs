@@ -292,6 +292,10 @@ impl App {
                 self.edit(&format!("model {path}"), |draft| draft.model = path);
                 self.docking.show(PanelKind::Model);
             }
+            Purpose::ModelFile => {
+                let folder = paths.first().and_then(|path| words::folder(path)).map(str::to_string);
+                self.opened(&Purpose::ModelFolder, folder.into_iter().collect());
+            }
             Purpose::RunFolder => {
                 for folder in paths {
                     self.send(Command::OpenRuns { run: 0, folder });
@@ -336,7 +340,10 @@ impl App {
             input.raw.dropped_files.iter().map(|file| file.path().to_string_lossy().into_owned()).collect()
         });
         let mut tasks = Vec::new();
-        for path in paths {
+        // Several files of one model mean its folder once.
+        let mut meant: Vec<String> = paths.into_iter().map(|path| dropped::meant(path, self.files.as_ref())).collect();
+        meant.dedup();
+        for path in meant {
             match dropped::kind(&path, self.files.as_ref()) {
                 dropped::Kind::Known(Purpose::TaskFiles) => tasks.push(path),
                 dropped::Kind::Known(purpose) => self.opened(&purpose, vec![path]),

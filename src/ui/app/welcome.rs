@@ -104,6 +104,7 @@ fn words_for(purpose: &Purpose) -> (&'static str, &'static str) {
         Purpose::ModelFolder => {
             ("Open a model folder", "A folder with config.json, model.safetensors and tokenizer.json.")
         }
+        Purpose::ModelFile => ("Open a model by a file", "config.json or a .safetensors file in the model's folder."),
         Purpose::TaskFiles => ("Add task files", "JSON, JSONL, CSV, TSV or Parquet."),
         Purpose::RunFolder => ("Open a run", "A run's folder, or a folder of runs."),
         Purpose::Capsule => ("Open a capsule", "A .thalweg file: a whole run in one file."),
