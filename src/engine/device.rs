@@ -98,6 +98,9 @@ pub struct OpenDevice {
     pub name: String,
     /// Largest buffer one kernel may bind, in bytes; unlimited on the CPU.
     pub max_binding_bytes: usize,
+    /// Passes through the model that it may be given at one time: a GPU takes one after the other, and on the CPU passes of their
+    /// own keep the threads busier than the parts of one.
+    pub passes_at_once: usize,
     /// Why it was taken.
     pub reason: String,
 }
@@ -113,6 +116,7 @@ impl OpenDevice {
             setting: "cpu".into(),
             name: format!("CPU ({threads} thread{})", if threads == 1 { "" } else { "s" }),
             max_binding_bytes: usize::MAX,
+            passes_at_once: threads,
             reason: reason.into(),
         }
     }
@@ -197,6 +201,7 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
         setting: format!("webgpu:{}", adapter.index),
         name,
         max_binding_bytes: usize::try_from(adapter.max_binding_bytes).unwrap_or(usize::MAX),
+        passes_at_once: 1,
         reason: "chosen".into(),
     })
 }
