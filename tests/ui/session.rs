@@ -94,7 +94,7 @@ fn a_whole_session_by_the_names_of_things() {
     let capsule = stage.scratch.file("session.thalweg");
     stage.files.will_save_to(&capsule);
     stage.click_first("Runs");
-    stage.click_first("Export");
+    stage.click("Export Seq, seed 0");
     stage.click("Capsule (.thalweg)");
     stage.wait("the capsule", 60, |_| std::path::Path::new(&capsule).is_file().then_some(()));
     stage.click("Open capsule");
