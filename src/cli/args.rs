@@ -251,7 +251,7 @@ pub struct BenchArgs {
     /// Number of steps for --method
     #[arg(long, value_name = "N", requires = "method")]
     pub fixed_steps: Option<usize>,
-    /// Measure the points of a path on the built-in model and tasks instead: adapters together, one after the other, and merged
+    /// Measure the points of a path on the built-in model and tasks instead: adapters in shared passes, alone, and merged
     #[arg(long, conflicts_with_all = ["shapes", "seconds", "pytorch", "method"])]
     pub landscape: bool,
     /// With --landscape: evaluation examples of each task
@@ -260,6 +260,9 @@ pub struct BenchArgs {
     /// With --landscape: points of the path
     #[arg(long, value_name = "N", default_value_t = 21, value_parser = at_least_two, requires = "landscape")]
     pub points: usize,
+    /// With --landscape: how often every way is measured, in turn; the shortest time counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one, requires = "landscape")]
+    pub rounds: usize,
     /// With --landscape: points along each side of the plane; 0 leaves it out
     #[arg(long, value_name = "N", default_value_t = 21, requires = "landscape")]
     pub side: usize,

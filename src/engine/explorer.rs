@@ -14,9 +14,6 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Tokens that go through the model in one pass when nobody says how many points go together: enough to fill the matrix
-/// products, few enough for the cache of a CPU.
-const TOKENS_AT_ONCE: usize = 8192;
 /// Most points in one pass.
 const POINTS_AT_ONCE: usize = 64;
 
@@ -47,7 +44,8 @@ type Values = (Option<f64>, Option<f64>);
 pub struct Explorer<'a> {
     prepared: &'a Prepared,
     settings: ExplorerSettings,
-    /// The evaluation examples of each task, in batches of at most [`TOKENS_AT_ONCE`] (or one example).
+    /// The evaluation examples of each task, rising in length, in batches of at most the device's `tokens_at_once` (or one
+    /// example).
     batches: Vec<Vec<Batch>>,
 }
 
@@ -67,12 +65,14 @@ impl<'a> Explorer<'a> {
                     task.task.name
                 )));
             }
-            let encoded = task.task.eval[..count]
+            let mut encoded = task.task.eval[..count]
                 .iter()
                 .map(|example| encode_example(tokenizer, example, &prepared.format))
                 .collect::<Result<Vec<Encoded>, _>>()?;
-            let longest = encoded.iter().map(|row| row.tokens.len()).max().unwrap_or(1);
-            let together = (TOKENS_AT_ONCE / longest.max(1)).max(1);
+            // Rows of one length stand together, so that little is padded.
+            encoded.sort_by_key(|row| row.tokens.len());
+            let longest = encoded.last().map_or(1, |row| row.tokens.len());
+            let together = (prepared.model.tokens_at_once / longest.max(1)).max(1);
             let mut parts = Vec::new();
             for rows in encoded.chunks(together) {
                 let rows: Vec<&Encoded> = rows.iter().collect();
@@ -96,7 +96,7 @@ impl<'a> Explorer<'a> {
             return self.settings.points_at_once.min(POINTS_AT_ONCE);
         }
         let longest = self.batches.iter().flatten().map(|batch| batch.tokens.len()).max().unwrap_or(1);
-        (TOKENS_AT_ONCE / longest.max(1)).clamp(1, POINTS_AT_ONCE)
+        (self.prepared.model.tokens_at_once / longest.max(1)).clamp(1, POINTS_AT_ONCE)
     }
 
     /// Measures `count` points. `points(range)` makes the factors of some of them, one block each, in their order.
@@ -214,7 +214,7 @@ impl<'a> Explorer<'a> {
 
     /// What the model makes of the place where each answer begins, under one overlay: for every state of the model
     /// (embedding, the output of every block but the last, the normalised output), `[examples, hidden_size]` row by row, the
-    /// examples of all tasks one after the other. `tell(examples)` counts them and says whether to go on.
+    /// examples of all tasks one after the other, of a task rising in length. `tell(examples)` counts them and says whether to go on.
     ///
     /// Only the asked rows of a state are kept, so that memory grows with the examples and not with their tokens.
     ///

@@ -29,6 +29,8 @@ pub struct LoadedModel {
     pub device_name: String,
     /// [`OpenDevice::passes_at_once`].
     pub passes_at_once: usize,
+    /// [`OpenDevice::tokens_at_once`].
+    pub tokens_at_once: usize,
     /// Tokens that end a generation.
     pub stop_tokens: Vec<u32>,
     pub warnings: Vec<String>,
@@ -108,6 +110,7 @@ pub fn load_model(folder: &mut HfFolder, device: &OpenDevice, max_seq: usize) ->
         fingerprint: folder.fingerprint.clone(),
         device_name: device.name.clone(),
         passes_at_once: device.passes_at_once,
+        tokens_at_once: device.tokens_at_once,
         stop_tokens,
         warnings,
     })

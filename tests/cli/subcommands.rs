@@ -270,9 +270,11 @@ fn similarity_of_the_adapters_of_a_run() {
 #[test]
 fn the_landscape_benchmark_finds_the_same_numbers_in_every_way() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let words = ["bench", "--landscape", "--examples", "2", "--points", "3", "--side", "2", "--quiet"];
+    let words = ["bench", "--landscape", "--examples", "2", "--points", "3", "--side", "2", "--rounds", "2", "--quiet"];
     let call = succeeds(here, &words);
-    for way in ["adapters together", "adapters one after the other", "our evaluation", "plain evaluation"] {
+    for way in
+        ["as path and plane do it", "8 adapters in a pass", "1 adapter in a pass", "our evaluation", "plain evaluation"]
+    {
         assert_eq!(
             call.stdout.matches(way).count(),
             3,

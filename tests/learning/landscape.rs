@@ -372,7 +372,8 @@ fn similarity_is_told_pair_by_pair() {
     assert_eq!(alone.value(Measure::FactorDistance, 0, 1), report.value(Measure::FactorDistance, 0, 1));
 }
 
-/// The features are the states of a whole pass at the last token before the answer, in the order of the tasks.
+/// The features are the states of a whole pass at the last token before the answer, in the order of the tasks and,
+/// in a task, of their lengths.
 #[test]
 fn features_are_the_states_of_a_whole_pass() {
     let _alone = without_dropout();
@@ -384,9 +385,11 @@ fn features_are_the_states_of_a_whole_pass() {
     let (model, width) = (&scene.prepared.model, 32);
     assert_eq!((states.len(), states[2].len()), (3, 18 * width));
     let task = &scene.prepared.tasks[1].task;
-    let example =
-        thalweg::data::prompt::encode_example(&model.tokenizer, &task.eval[2], &scene.prepared.format).unwrap();
-    let batch = thalweg::data::batch::Batch::from_encoded(&[&example], 0, 1).unwrap();
+    let encode = |example| thalweg::data::prompt::encode_example(&model.tokenizer, example, &scene.prepared.format);
+    let mut examples: Vec<_> = task.eval[..6].iter().map(|example| encode(example).unwrap()).collect();
+    examples.sort_by_key(|example| example.tokens.len());
+    let example = &examples[2];
+    let batch = thalweg::data::batch::Batch::from_encoded(&[example], 0, 1).unwrap();
     let whole = model.llama.forward(&batch, Pass { keep_layers: true, ..overlay.pass() }).layers;
     for (state, whole) in states.iter().zip(whole) {
         let whole = whole.into_data().try_into_vec::<f32>().unwrap();

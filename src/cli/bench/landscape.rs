@@ -30,12 +30,12 @@ pub(super) fn bench(args: &BenchArgs, session: &Session) -> anyhow::Result<Endin
         let (tokens, at_once) = (bench.tokens()?, bench.points_at_once()?);
         if !scores {
             say(&format!(
-                "embedded model, {}: {} points x 8 tasks x {} examples, {tokens} tokens a point, up to {at_once} points together",
+                "embedded model, {}: {} points x 8 tasks x {} examples, {tokens} tokens a point, {at_once} points in a pass",
                 device.name, args.points, args.examples
             ))?;
         }
         let mut heard = |way: Way| tell(&format!("{what}, {}", way.title()));
-        let timings = platform::block_on(bench.path(args.points, &mut heard))??;
+        let timings = platform::block_on(bench.path(args.points, args.rounds, &mut heard))??;
         agree &= timings.iter().all(|(_, timing)| timing.loss_difference <= PROMISED);
         say(&ways(what, args.points, &timings))?;
         if !scores {
@@ -55,17 +55,17 @@ pub(super) fn bench(args: &BenchArgs, session: &Session) -> anyhow::Result<Endin
     ))
 }
 
-/// One line a way, and how many times longer than adapters together it takes.
+/// One line a way, and how many times longer than the first it takes.
 #[allow(clippy::cast_precision_loss)] // a count of points
 fn ways(what: &str, points: usize, timings: &[(Way, WayTiming)]) -> String {
-    let together = timings.first().map_or(f64::NAN, |(_, timing)| timing.secs);
+    let first = timings.first().map_or(f64::NAN, |(_, timing)| timing.secs);
     let rows: Vec<Vec<String>> = (timings.iter())
         .map(|(way, timing)| {
             vec![
                 way.title().into(),
                 format!("{:.2} s", timing.secs),
                 format!("{:.1}", points as f64 / timing.secs),
-                format!("{:.2}", timing.secs / together),
+                format!("{:.2}", timing.secs / first),
                 format!("{:.1e}", timing.loss_difference),
                 format!("{:.1e}", timing.score_difference),
                 timing.peak_bytes.map_or_else(|| "–".into(), bytes),
@@ -98,9 +98,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_to_adapters_together() {
+    fn ratios_are_to_the_first_way() {
         let timing = |secs| WayTiming { secs, loss_difference: 2e-6, score_difference: 0.0, peak_bytes: Some(1 << 20) };
-        let text = ways("losses", 21, &[(Way::Together, timing(2.0)), (Way::Plain, timing(9.0))]);
+        let text = ways("losses", 21, &[(Way::Chosen, timing(2.0)), (Way::Plain, timing(9.0))]);
         let line = text.lines().find(|line| line.starts_with("merged models, plain")).unwrap();
         let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
         assert_eq!(cells, ["merged models, plain evaluation", "9.00 s", "2.3", "4.50", "2.0e-6", "0.0e0", "1.0 MiB"]);
