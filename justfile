@@ -59,3 +59,7 @@ shots:
 # CPU time of the window's frames, with 10,000 buffer items, 1,000,000 loss points, and while training
 frames:
     cargo test --release --test ui -- --ignored --nocapture frame_times
+
+# time from the start of the program to its first frame, on a screen that nobody sees (Xvfb)
+first-frame:
+    scripts/first-frame.sh

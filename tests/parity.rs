@@ -21,6 +21,8 @@ mod generation;
 mod i_lora;
 #[path = "parity/kernels.rs"]
 mod kernels;
+#[path = "parity/landscape.rs"]
+mod landscape;
 #[path = "parity/methods.rs"]
 mod methods;
 #[path = "parity/models.rs"]

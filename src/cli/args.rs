@@ -6,14 +6,14 @@ mod pretraining;
 mod racing;
 mod values;
 
-pub use landscape::{LandscapeArgs, PathArgs, PathKind, PlaneArgs};
+pub use landscape::{GroundArgs, LandscapeArgs, PathArgs, PathKind, PlaneArgs, SimilarityArgs};
 pub use models::{AdapterCommand, AdapterInfoArgs, AdapterMergeArgs, EvalArgs, GenerateArgs};
 pub use pretraining::PretrainArgs;
 pub use racing::RaceArgs;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-use values::{device, method, seconds};
+use values::{at_least_one, at_least_two, device, method, seconds};
 
 /// Names of the experiments that are part of the program.
 pub const PRESETS: [&str; 3] = ["demo", "demo-quick", "paper"];
@@ -65,6 +65,8 @@ pub enum Command {
     Path(Box<PathArgs>),
     /// Losses and scores on a plane through adapters
     Plane(Box<PlaneArgs>),
+    /// How near adapters are: distances, principal angles, and CKA of what the model makes of the same inputs
+    Similarity(Box<SimilarityArgs>),
     /// Train a small model from text files
     Pretrain(PretrainArgs),
     /// Look at tasks
@@ -74,7 +76,7 @@ pub enum Command {
     },
     /// List the methods with their settings, presets and sources
     Methods,
-    /// Measure LoRA training steps, and PyTorch beside them
+    /// Measure LoRA training steps, and PyTorch beside them; or paths and planes, and merged models beside them
     Bench(BenchArgs),
 }
 
@@ -249,6 +251,21 @@ pub struct BenchArgs {
     /// Number of steps for --method
     #[arg(long, value_name = "N", requires = "method")]
     pub fixed_steps: Option<usize>,
+    /// Measure the points of a path on the built-in model and tasks instead: adapters in shared passes, alone, and merged
+    #[arg(long, conflicts_with_all = ["shapes", "seconds", "pytorch", "method"])]
+    pub landscape: bool,
+    /// With --landscape: evaluation examples of each task
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one, requires = "landscape")]
+    pub examples: usize,
+    /// With --landscape: points of the path
+    #[arg(long, value_name = "N", default_value_t = 21, value_parser = at_least_two, requires = "landscape")]
+    pub points: usize,
+    /// With --landscape: how often every way is measured, in turn; the shortest time counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one, requires = "landscape")]
+    pub rounds: usize,
+    /// With --landscape: points along each side of the plane; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 21, requires = "landscape")]
+    pub side: usize,
 }
 
 #[cfg(test)]

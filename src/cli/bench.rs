@@ -1,4 +1,7 @@
-//! `bench`: LoRA training steps at known shapes, what an I-LoRA step costs beside its arithmetic, and PyTorch in the same run.
+//! `bench`: LoRA training steps at known shapes, what an I-LoRA step costs beside its arithmetic, and PyTorch in the same run;
+//! with `--landscape` the points of paths and planes.
+
+mod landscape;
 
 use super::args::BenchArgs;
 use super::table::bytes;
@@ -44,6 +47,9 @@ struct PytorchTiming {
 }
 
 pub(super) fn bench(args: &BenchArgs, session: &Session) -> anyhow::Result<Ending> {
+    if args.landscape {
+        return landscape::bench(args, session);
+    }
     for name in &args.shapes {
         let shape = shape(name)?;
         let device = platform::block_on(open(&args.device, &shape))??;

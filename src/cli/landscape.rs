@@ -1,6 +1,6 @@
-//! `path` and `plane`: the losses between adapters, as a page, a JSON and a CSV file.
+//! `path` and `plane`: the losses between adapters, as a page, a picture, a JSON and a CSV file.
 
-use super::args::{EventArgs, LandscapeArgs, PathArgs, PathKind, PlaneArgs};
+use super::args::{EventArgs, GroundArgs, LandscapeArgs, PathArgs, PathKind, PlaneArgs};
 use super::progress::Progress;
 use super::table::{points, table};
 use super::terminal::{note, say};
@@ -9,9 +9,10 @@ use crate::engine::config::{ExperimentConfig, MethodConfig, TaskConfig};
 use crate::engine::curve::CurveSettings;
 use crate::engine::explorer::ExplorerSettings;
 use crate::engine::landscape::{
-    Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, explore_path, explore_plane, read_anchors,
+    Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, beside_path, explore_path, explore_plane,
+    read_anchors,
 };
-use crate::engine::landscape_report::{PathReport, path_csv, plane_csv, render_path, render_plane};
+use crate::engine::landscape_report::{PathReport, path_csv, path_svg, plane_csv, render_path, render_plane};
 use crate::engine::prepare::Prepared;
 use crate::engine::run_folder::{CONFIG_FILE, RunFolder};
 use crate::engine::{Control, EngineError, experiment};
@@ -29,10 +30,14 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
         return Err(UsageError("--beyond must be a number of at least 0".into()).into());
     }
     let (control, mut progress) = begin(session);
-    let prepared = load(&args.look, &args.adapters, &mut progress)?;
-    let anchors = anchors(&args.adapters, &prepared)?;
+    let mut reports = earlier(&args.with)?;
+    let before = reports.len();
+    let prepared = load((&args.look.ground, args.look.examples), run_of(&args.adapters), &mut progress)?;
+    let folders: Vec<PathBuf> = args.adapters.iter().chain(&args.also).cloned().collect();
+    let mut anchors = anchors(&folders, &prepared)?;
+    let also = anchors.split_off(args.adapters.len());
     let look = look(&args.look, "Between adapters", session);
-    let (mut reports, mut failed) = (Vec::with_capacity(args.kind.len()), None);
+    let mut failed = None;
     for kind in &args.kind {
         let request = PathRequest {
             shape: match kind {
@@ -49,15 +54,20 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
                 steps: args.steps,
                 batch_size: args.batch_size,
                 learning_rate: args.learning_rate,
-                seed: args.look.seed,
+                seed: args.look.ground.seed,
                 pad_multiple: 8,
             },
         };
         let mut show = |event| progress.show(event);
         let mut ignore = |_| {};
-        let explored = explore_path(&prepared, &anchors, &request, &look, &control, &mut show, &mut ignore);
+        let explored = async {
+            let explored = explore_path(&prepared, &anchors, &request, &look, &control, &mut show, &mut ignore);
+            let (mut report, ground) = explored.await?;
+            report.beside = beside_path(&prepared, &ground, &report, &also, &look).await?;
+            Ok::<_, EngineError>(report)
+        };
         match platform::block_on(explored)? {
-            Ok((report, _)) => reports.push(report),
+            Ok(report) => reports.push(report),
             Err(error) => failed = Some(error),
         }
         if control.is_stopped() || failed.is_some() {
@@ -65,13 +75,21 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
         }
     }
     progress.close();
-    if let (true, Some(error)) = (reports.is_empty(), &failed) {
+    if let (true, Some(error)) = (reports.len() == before, &failed) {
         return Err(anyhow::anyhow!("{error}"));
     }
     say(&barriers(&reports))?;
-    let csv: Vec<(String, String)> =
-        reports.iter().map(|report| (format!("{}.csv", report.kind.replace(' ', "-")), path_csv(report))).collect();
-    write(&args.look.output, "path", &render_path(&reports), &reports, &csv)?;
+    for report in &reports {
+        for place in &report.beside {
+            let t = place.t + 0.0;
+            say(&format!("{}: {} is nearest at t = {t:.2}, {:.3} away", report.kind, place.name, place.distance))?;
+        }
+    }
+    let new = reports[before..].iter();
+    let mut files: Vec<(String, String)> =
+        new.map(|report| (format!("{}.csv", report.kind.replace(' ', "-")), path_csv(report))).collect();
+    files.extend(path_svg(&reports).map(|svg| ("path.svg".to_owned(), svg)));
+    write(&args.look.ground.output, "path", &render_path(&reports), &reports, &files)?;
     // What was finished is written; then the failure is told.
     if let Some(error) = failed {
         return Err(error.into());
@@ -83,7 +101,7 @@ pub(super) fn plane(args: &PlaneArgs, session: &Session) -> anyhow::Result<Endin
     let tracks: Vec<Track> =
         args.track.iter().map(|run| tracks(run)).collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
     let (control, mut progress) = begin(session);
-    let prepared = load(&args.look, &args.adapters, &mut progress)?;
+    let prepared = load((&args.look.ground, args.look.examples), run_of(&args.adapters), &mut progress)?;
     let folders: Vec<PathBuf> = args.adapters.iter().chain(&args.also).cloned().collect();
     let anchors = anchors(&folders, &prepared)?;
     let look = look(&args.look, "A plane through adapters", session);
@@ -108,20 +126,29 @@ pub(super) fn plane(args: &PlaneArgs, session: &Session) -> anyhow::Result<Endin
         say(&format!("{}: ({x:.3}, {y:.3}), {beside:.3} from the plane", mark.name))?;
     }
     say(&format!("{} points in {:.1} s", report.losses.iter().flatten().count(), report.secs))?;
-    write(&args.look.output, "plane", &render_plane(&report), &report, &[("plane.csv".into(), plane_csv(&report))])?;
+    write(
+        &args.look.ground.output,
+        "plane",
+        &render_plane(&report),
+        &report,
+        &[("plane.csv".into(), plane_csv(&report))],
+    )?;
     Ok(if control.is_stopped() { Ending::Stopped } else { Ending::Done })
 }
 
-fn begin(session: &Session) -> (Control, Progress) {
+pub(super) fn begin(session: &Session) -> (Control, Progress) {
     let control = Control::default();
     interrupt::listen(&control, STOPPING);
     let progress = Progress::new(EventArgs::default(), session.quiet, &control);
     (control, progress)
 }
 
-/// Model and tasks: of the run that the adapters come from, with what the flags say instead.
-fn load(args: &LandscapeArgs, adapters: &[PathBuf], progress: &mut Progress) -> anyhow::Result<Arc<Prepared>> {
-    let found = adapters.first().and_then(|folder| run_of(folder));
+/// Model and tasks: of the run that was `found`, with what the flags say instead.
+pub(super) fn load(
+    (args, examples): (&GroundArgs, usize),
+    found: Option<PathBuf>,
+    progress: &mut Progress,
+) -> anyhow::Result<Arc<Prepared>> {
     let mut config = match args.run.clone().or(found) {
         Some(run) => RunFolder::open(&run)?.1,
         None => ExperimentConfig::default(),
@@ -137,26 +164,39 @@ fn load(args: &LandscapeArgs, adapters: &[PathBuf], progress: &mut Progress) -> 
     if !args.task.is_empty() {
         config.tasks = args.task.iter().cloned().map(TaskConfig::Source).collect();
     }
-    config.evaluation.max_examples = args.examples;
+    config.evaluation.max_examples = examples;
     let mut show = |event| progress.show(event);
     let prepared = experiment::load(&config, &mut show);
     Ok(platform::block_on(prepared)??)
 }
 
-/// The run folder that an adapter lies in.
-fn run_of(adapter: &Path) -> Option<PathBuf> {
-    let whole = std::fs::canonicalize(adapter).ok()?;
+/// The run folder that the first of these adapters lies in.
+pub(super) fn run_of(adapters: &[PathBuf]) -> Option<PathBuf> {
+    let whole = std::fs::canonicalize(adapters.first()?).ok()?;
     whole.ancestors().find(|folder| folder.join(CONFIG_FILE).is_file()).map(Path::to_path_buf)
 }
 
-fn anchors(folders: &[PathBuf], prepared: &Prepared) -> Result<Vec<Anchor>, EngineError> {
+/// The paths of files that were written before.
+fn earlier(files: &[PathBuf]) -> anyhow::Result<Vec<PathReport>> {
+    let mut reports = Vec::new();
+    for file in files {
+        let wrong = |why: &dyn std::fmt::Display| {
+            UsageError(format!("--with {}: {why}; give a path.json that `thalweg path` wrote", file.display()))
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        reports.extend(serde_json::from_str::<Vec<PathReport>>(&text).map_err(|error| wrong(&error))?);
+    }
+    Ok(reports)
+}
+
+pub(super) fn anchors(folders: &[PathBuf], prepared: &Prepared) -> Result<Vec<Anchor>, EngineError> {
     read_anchors(&folders.iter().map(PathBuf::as_path).collect::<Vec<_>>(), prepared)
 }
 
 fn look(args: &LandscapeArgs, title: &str, session: &Session) -> Look {
     Look {
-        title: args.title.clone().unwrap_or_else(|| title.into()),
-        seed: args.seed,
+        title: args.ground.title.clone().unwrap_or_else(|| title.into()),
+        seed: args.ground.seed,
         explorer: ExplorerSettings {
             examples: args.examples,
             points_at_once: args.points_at_once,
@@ -167,7 +207,7 @@ fn look(args: &LandscapeArgs, title: &str, session: &Session) -> Look {
 }
 
 /// The ways of a run's learners: their adapters after each task.
-fn tracks(run: &Path) -> anyhow::Result<Vec<Track>> {
+pub(super) fn tracks(run: &Path) -> anyhow::Result<Vec<Track>> {
     let adapters = run.join("adapters");
     let nothing = |why: &dyn std::fmt::Display| {
         UsageError(format!("--track {}: {why}; give the folder of a run that wrote adapters", run.display()))
@@ -220,18 +260,18 @@ fn barriers(reports: &[PathReport]) -> String {
     table(&["path", "task", "barrier (nats)", "Frankle's form", "gain (points)", "at t"], &rows)
 }
 
-/// Writes page, JSON and CSV files, and says where.
-fn write(
+/// Writes page, JSON and further files, and says where.
+pub(super) fn write(
     folder: &Path,
     name: &str,
     html: &str,
     report: &impl Serialize,
-    csv: &[(String, String)],
+    files: &[(String, String)],
 ) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| {
         EngineError::Run(format!("{} cannot be used: {error}. Choose another --output", folder.display()))
     })?;
-    for (file, text) in csv {
+    for (file, text) in files {
         write_file(&folder.join(file), text.as_bytes())?;
     }
     write_file(&folder.join(format!("{name}.json")), serde_json::to_string_pretty(report)?.as_bytes())?;

@@ -23,6 +23,7 @@ mod progress;
 mod race;
 mod resume;
 mod run;
+mod similarity;
 mod table;
 mod tasks;
 mod terminal;
@@ -101,6 +102,7 @@ fn dispatch(command: Option<Command>, session: &Session) -> anyhow::Result<Endin
         Command::Devices(args) => devices::devices(&args, session),
         Command::Path(args) => landscape::path(&args, session),
         Command::Plane(args) => landscape::plane(&args, session),
+        Command::Similarity(args) => similarity::similarity(&args, session),
         Command::Pretrain(args) => pretrain::pretrain(&args, session),
         Command::Tasks { action: TasksCommand::Check(args) } => tasks::check(&args),
         Command::Tasks { action: TasksCommand::List } => tasks::list(),

@@ -15,6 +15,7 @@
 //! Invariant: the buffer never holds more than `capacity` items and never invents one; all chance comes from the
 //! generator passed in, so a seed gives one buffer.
 
+use crate::data::prompt::Encoded;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,11 @@ pub struct ReplayItem {
 }
 
 impl ReplayItem {
+    /// As a row of a batch; what was cut off was cut when it came in.
+    pub fn encoded(&self) -> Encoded {
+        Encoded { tokens: self.tokens.clone(), answer_start: self.answer_start, truncated: 0, answer_truncated: 0 }
+    }
+
     /// An example that has not been replayed yet.
     #[must_use]
     pub fn new(task: usize, example_index: usize, tokens: Vec<u32>, answer_start: usize, inserted_step: u64) -> Self {

@@ -1,4 +1,7 @@
-//! Measurements: how long a training step takes on a device, for a model shape and a method.
+//! Measurements: how long a training step takes on a device, for a model shape and a method; and in [`landscape`] how long the
+//! points of a path take.
+
+pub mod landscape;
 
 use super::EngineError;
 use super::config::{MethodConfig, TrainingConfig};

@@ -34,15 +34,7 @@ pub async fn map_buffer(
     order.sort_by_key(|item| (item.tokens.len(), item.id));
     let mut features: Vec<Vec<f32>> = Vec::with_capacity(items.len());
     for chunk in order.chunks(ITEMS_AT_ONCE) {
-        let encoded: Vec<Encoded> = chunk
-            .iter()
-            .map(|item| Encoded {
-                tokens: item.tokens.clone(),
-                answer_start: item.answer_start,
-                truncated: 0,
-                answer_truncated: 0,
-            })
-            .collect();
+        let encoded: Vec<Encoded> = chunk.iter().map(|item| item.encoded()).collect();
         let batch = Batch::from_encoded(&encoded.iter().collect::<Vec<_>>(), pad, 16)?;
         let places: Vec<i32> = chunk
             .iter()

@@ -6,6 +6,8 @@ use super::EngineError;
 use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::{Device, DeviceKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// What the user asked for: `auto`, `cpu`, `webgpu`, `webgpu:1`, or `webgpu:part of a name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,11 @@ impl AdapterReport {
     }
 }
 
+/// 512 tokens of the embedded model take 1.5 MiB at its widest place, 8192 took a third longer for each token (two cores, 2 MiB
+/// of cache each).
+const CPU_TOKENS: usize = 512;
+const GPU_TOKENS: usize = 8192;
+
 /// A device that has been opened.
 #[derive(Clone, Debug)]
 pub struct OpenDevice {
@@ -100,6 +107,12 @@ pub struct OpenDevice {
     pub name: String,
     /// Largest buffer one kernel may bind, in bytes; unlimited on the CPU.
     pub max_binding_bytes: usize,
+    /// Passes through the model that it may be given at one time: a GPU takes one after the other, and on the CPU passes of their
+    /// own keep the threads busier than the parts of one.
+    pub passes_at_once: usize,
+    /// Tokens that one pass should hold when much is to be evaluated: a GPU wants many, on the CPU what passes through a block
+    /// should stay in the cache.
+    pub tokens_at_once: usize,
     /// Why it was taken.
     pub reason: String,
 }
@@ -115,6 +128,8 @@ impl OpenDevice {
             setting: "cpu".into(),
             name: format!("CPU ({threads} thread{})", if threads == 1 { "" } else { "s" }),
             max_binding_bytes: usize::MAX,
+            passes_at_once: threads,
+            tokens_at_once: CPU_TOKENS,
             reason: reason.into(),
         }
     }
@@ -156,6 +171,14 @@ pub async fn adapters() -> Vec<AdapterReport> {
     found
 }
 
+/// Names of adapters that failed in this process: cubecl keeps one client for each, and a lost one stays lost.
+static LOST: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Notes that the device of this name failed: it is not opened again, and `auto` leaves it out.
+pub fn lose(name: &str) {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
+}
+
 /// Opens an adapter from the list.
 ///
 /// # Errors
@@ -167,6 +190,13 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
             adapter.index, adapter.name
         ))
     })?;
+    let name = format!("WebGPU: {} ({})", adapter.name, adapter.backend);
+    if LOST.lock().unwrap_or_else(PoisonError::into_inner).contains(&name) {
+        return Err(EngineError::Device(format!(
+            "adapter {} ({}) was lost and cannot be opened again by this process: start the program anew, or use the CPU",
+            adapter.index, adapter.name
+        )));
+    }
     let options = Device::wgpu_options().device_kind(kind).graphics_api(adapter.graphics_api());
     let device = match options.init_async().await {
         Ok(device) => device,
@@ -182,8 +212,10 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
     Ok(OpenDevice {
         device,
         setting: format!("webgpu:{}", adapter.index),
-        name: format!("WebGPU: {} ({})", adapter.name, adapter.backend),
+        name,
         max_binding_bytes: usize::try_from(adapter.max_binding_bytes).unwrap_or(usize::MAX),
+        passes_at_once: 1,
+        tokens_at_once: GPU_TOKENS,
         reason: "chosen".into(),
     })
 }

@@ -27,10 +27,13 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// A tensor that could not be read back from the device.
+    /// A tensor that could not be read back from the device: it was lost, or what it had to compute failed.
     pub(crate) fn reading(error: &impl std::fmt::Display) -> Self {
-        Self::Run(format!(
-            "a result could not be read from the device: {error}. If its memory is full, use a smaller batch_size or max_length, or `--device cpu`"
+        let told = error.to_string();
+        // What follows the first line is a trace for programmers.
+        let cause = told.lines().next().unwrap_or_default();
+        Self::Device(format!(
+            "the device does not answer any more ({cause}). If its memory was full, use a smaller batch_size or max_length; else use another device, such as the CPU (`--device cpu`)"
         ))
     }
 }

@@ -188,16 +188,8 @@ impl Feed {
 
     fn replay_batch(&self, drawn: &[usize], prepared: &Prepared) -> Result<Option<Batch>, EngineError> {
         let items = self.buffer.as_ref().map(ReplayBuffer::items).unwrap_or_default();
-        let encoded: Vec<Encoded> = drawn
-            .iter()
-            .filter_map(|&index| items.get(index))
-            .map(|item| Encoded {
-                tokens: item.tokens.clone(),
-                answer_start: item.answer_start,
-                truncated: 0,
-                answer_truncated: 0,
-            })
-            .collect();
+        let encoded: Vec<Encoded> =
+            drawn.iter().filter_map(|&index| items.get(index)).map(ReplayItem::encoded).collect();
         let rows: Vec<&Encoded> = encoded.iter().collect();
         if rows.is_empty() {
             return Ok(None);

@@ -113,8 +113,10 @@ impl Host {
         let (papers, letters) = inbox();
         let (desk_teller, desk_shared) = (teller.clone(), shared.clone());
         platform::spawn("engine", move || async move { desk::work(&waiting, &desk_shared, &desk_teller).await })?;
-        let (clerk_teller, clerk_shared) = (teller.clone(), shared.clone());
-        platform::spawn("files", move || async move { clerk::work(&letters, &clerk_shared, &clerk_teller).await })?;
+        let (clerk_teller, clerk_shared, clerk_jobs) = (teller.clone(), shared.clone(), jobs.clone());
+        platform::spawn("files", move || async move {
+            clerk::work(&letters, &clerk_jobs, &clerk_shared, &clerk_teller).await;
+        })?;
         teller.tell(Event::Ready { catalogue: Box::new(catalogue()), runs_folder: runs_folder.to_string() });
         Ok(Self { jobs, papers, events: channel().1, teller, shared })
     }
@@ -148,7 +150,6 @@ impl Host {
                 lock(&self.shared.cancelled).insert(id);
             }
             Command::Start { run, experiment } => self.queue(run, &experiment),
-            Command::ResumeRun { run, folder } => self.job(Job::Resume { run, folder: folder.into() }),
             command @ (Command::EditBuffer { .. } | Command::PreviewBuffer { .. } | Command::MapBuffer) => {
                 if self.shared.runs.load(Ordering::SeqCst) {
                     lock(&self.shared.control).post(command);

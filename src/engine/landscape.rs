@@ -1,14 +1,16 @@
 //! Explorations between adapters: the points of a path or a plane, measured as `explorer` does, and told as a report.
 //!
-//! In reading order: this file (adapters as anchors), `path` (lines and curves), `plane`, [`shelf`] (what was measured and can be
+//! In reading order: this file (adapters as anchors), `path` (lines and curves), `plane`, `similarity`, [`shelf`] (what was measured and can be
 //! looked at again).
 
 mod path;
 mod plane;
 pub mod shelf;
+mod similarity;
 
-pub use path::{PathGround, PathRequest, PathShape, explore_path};
+pub use path::{PathGround, PathRequest, PathShape, beside_path, explore_path};
 pub use plane::{PlaneGround, PlaneRequest, PlaneShape, Track, explore_plane};
+pub use similarity::explore_similarity;
 
 use super::EngineError;
 use super::control::Control;
@@ -38,6 +40,10 @@ pub struct Anchor {
     pub adapter: Adapter,
     /// The same on the host.
     pub plain: PlainAdapter,
+    /// Rank before it was filled up to the layout that all share.
+    pub rank: usize,
+    /// It notes that it was trained on other weights than the model's.
+    pub other_base: bool,
 }
 
 /// What every exploration is made with.
@@ -57,13 +63,18 @@ pub struct Look {
 pub fn read_anchors(folders: &[&Path], prepared: &Prepared) -> Result<Vec<Anchor>, EngineError> {
     let mut read = Vec::with_capacity(folders.len());
     for folder in folders {
-        read.push(read_adapter(folder, &prepared.model.llama.config)?.adapter);
+        read.push(read_adapter(folder, &prepared.model.llama.config)?);
     }
-    let plain = common_layout(&read.iter().collect::<Vec<_>>())?;
+    let plain = common_layout(&read.iter().map(|loaded| &loaded.adapter).collect::<Vec<_>>())?;
     let short: Vec<String> = folders.iter().map(|folder| name(folder, 2)).collect();
     let twice = short.iter().enumerate().any(|(index, name)| short[..index].contains(name));
     let names = if twice { folders.iter().map(|folder| name(folder, 4)).collect() } else { short };
-    named_anchors(names, plain, prepared)
+    let mut anchors = named_anchors(names, plain, prepared)?;
+    for (anchor, loaded) in anchors.iter_mut().zip(&read) {
+        anchor.rank = loaded.adapter.config.rank;
+        anchor.other_base = loaded.base_fingerprint.as_ref().is_some_and(|base| *base != prepared.model.fingerprint);
+    }
+    Ok(anchors)
 }
 
 /// Adapters of one layout on the model's device.
@@ -81,7 +92,8 @@ fn named_anchors(
             Some(first) => first.adapter.with_flat(own.flat()),
             None => own,
         };
-        anchors.push(Anchor { name, adapter, plain });
+        let rank = plain.config.rank;
+        anchors.push(Anchor { name, adapter, plain, rank, other_base: false });
     }
     Ok(anchors)
 }

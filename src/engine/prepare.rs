@@ -28,6 +28,10 @@ pub struct LoadedModel {
     /// Identifies the base model in adapters and checkpoints.
     pub fingerprint: String,
     pub device_name: String,
+    /// [`OpenDevice::passes_at_once`].
+    pub passes_at_once: usize,
+    /// [`OpenDevice::tokens_at_once`].
+    pub tokens_at_once: usize,
     /// Tokens that end a generation.
     pub stop_tokens: Vec<u32>,
     pub warnings: Vec<String>,
@@ -106,6 +110,8 @@ pub fn load_model(folder: &mut HfFolder, device: &OpenDevice, max_seq: usize) ->
         name: folder.where_.clone(),
         fingerprint: folder.fingerprint.clone(),
         device_name: device.name.clone(),
+        passes_at_once: device.passes_at_once,
+        tokens_at_once: device.tokens_at_once,
         stop_tokens,
         warnings,
     })

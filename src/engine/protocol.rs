@@ -354,8 +354,10 @@ pub enum Event {
         experiment: Box<ExperimentConfig>,
         /// `None` where a run was interrupted before its first checkpoint.
         report: Option<Box<RunReport>>,
-        /// All steps that were reported; the report's own list is thinned.
+        /// The steps that were reported; of a finished run thinned, as in its report.
         steps: Vec<StepReport>,
+        /// Optimiser steps of the whole run.
+        steps_total: u64,
         buffer: Option<Box<BufferChange>>,
         /// Adapters that lie in its folder: task index, learner, path.
         adapters: Vec<(usize, String, String)>,
@@ -419,6 +421,8 @@ pub enum Event {
     DownloadFailed {
         id: u64,
         message: String,
+        /// Somebody wanted it so.
+        cancelled: bool,
     },
     /// Text of one source so far.
     Generated {

@@ -3,7 +3,7 @@
 mod outcome;
 mod service;
 
-pub use outcome::{read_interrupted, written_adapters};
+pub use outcome::{Interrupted, read_interrupted, written_adapters};
 pub(super) use service::refusal;
 
 use super::EngineError;
@@ -46,6 +46,9 @@ struct Gathered {
     /// Phases whose boundary evaluation is complete.
     evaluated_phases: usize,
     finished: bool,
+    /// All optimiser steps of the run; 0 in checkpoints of earlier versions.
+    #[serde(default)]
+    steps_total: u64,
     /// What was changed by hand while it went on, in sentences for its report.
     #[serde(default)]
     by_hand: Vec<String>,
@@ -175,6 +178,7 @@ impl Run {
             folder: self.folder.as_ref().map(|folder| folder.path().display().to_string()),
             report: Some(Box::new(self.report()?)),
         });
+        self.gathered.steps_total = self.total_steps();
         self.tell_adapters(emit);
         if !self.gathered.finished {
             if self.gathered.zero_shot.iter().any(Option::is_none) && !self.zero_shot(control, emit).await? {
@@ -204,7 +208,7 @@ impl Run {
                     other => other?,
                 }
                 self.tell_adapters(emit);
-                self.tell_buffer(control, emit);
+                self.tell_buffer_at_task_end(control, emit).await;
                 self.save(emit).await?;
             }
         }
@@ -255,8 +259,10 @@ impl Run {
                 Ok(report) => report,
                 Err(error) => {
                     // Keep what was measured so far; the checkpoint before it stays as it is.
-                    if let Some(folder) = &self.folder {
-                        folder.write_metrics(&self.gathered.steps)?;
+                    if let Some(folder) = &self.folder
+                        && let Err(unwritten) = folder.write_metrics(&self.gathered.steps)
+                    {
+                        emit(Event::Warned { message: format!("the last metrics were not written: {unwritten}") });
                     }
                     return Err(error);
                 }
@@ -309,6 +315,8 @@ impl Run {
                         self.trainer.report_next_step();
                     }
                     if told {
+                        // The time of waiting is no time of a step.
+                        self.trainer.reset_clock();
                         emit(Event::Resumed { run: self.index });
                     }
                     return true;

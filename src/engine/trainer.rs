@@ -258,7 +258,8 @@ impl Trainer {
                 task: phase,
                 task_step,
                 task_steps: phase_steps,
-                want_replay_losses: report,
+                // A report out of turn must leave no trace in the buffer.
+                want_replay_losses: due,
             };
             let mut result = self.method.gradient(&context)?;
             if let Some(buffer) = &mut self.feed.buffer {

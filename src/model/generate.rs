@@ -78,7 +78,7 @@ impl<'a> Generation<'a> {
         for (row, prompt) in tokens.chunks_exact_mut(longest).zip(prompts) {
             row[..prompt.len()].copy_from_slice(prompt);
         }
-        let pass = Pass { dropout: false, keep_layers: false, ..pass };
+        let pass = Pass { dropout: false, keep_layers: false, rows: None, ..pass };
         let shape = model.attention_shape(batch, prompt_seq);
         let heads = batch * shape.kv_heads;
         let mut x = model.embed(&tokens);
@@ -86,6 +86,11 @@ impl<'a> Generation<'a> {
             let lengths: Vec<usize> = prompts.iter().map(Vec::len).collect();
             x = prompt.prepend(x, &lengths, longest).0;
         }
+        let ends: Vec<u32> = prompts
+            .iter()
+            .enumerate()
+            .map(|(row, prompt)| u32::try_from(row * prompt_seq + learned + prompt.len() - 1).unwrap_or(0))
+            .collect();
         let mut cache = Vec::with_capacity(model.layers.len());
         for (index, layer) in model.layers.iter().enumerate() {
             let qkv = model.query_key_value(layer, index, x.clone(), pass);
@@ -95,16 +100,15 @@ impl<'a> Generation<'a> {
                 room.slice_assign([0..heads, 0..prompt_seq, 0..shape.head_dim], from)
             };
             cache.push((room(k), room(v)));
+            let mut context = context;
+            if index + 1 == model.layers.len() {
+                // Behind the last attention only the places that are continued matter.
+                (x, context) = (model.rows(x, &ends), model.rows(context, &ends));
+            }
             x = x + apply(&layer.o, context, index, Group::Output, pass);
             x = model.feed_forward(layer, index, x, pass);
         }
-        let last = kernels::rms_norm(x, model.norm.clone(), model.eps());
-        let ends: Vec<u32> = prompts
-            .iter()
-            .enumerate()
-            .map(|(row, prompt)| u32::try_from(row * prompt_seq + learned + prompt.len() - 1).unwrap_or(0))
-            .collect();
-        let logits = model.logits(model.rows(last, &ends));
+        let logits = model.logits(kernels::rms_norm(x, model.norm.clone(), model.eps()));
         let lengths = prompts.iter().map(|prompt| learned + prompt.len()).collect();
         Ok(Self { model, pass, lengths, prompt_seq, written: 0, capacity, cache, logits })
     }

@@ -59,7 +59,7 @@ pub struct Llama {
     pub(super) max_seq: usize,
 }
 
-/// What a pass through the blocks gives.
+/// What a pass through the blocks gives; with [`Pass::rows`] at those positions alone.
 #[derive(Clone, Debug)]
 pub struct Hidden {
     /// Hidden state after the last norm, `[batch * seq, hidden_size]`.
@@ -80,6 +80,9 @@ pub struct Pass<'a> {
     /// Apply the adapter's dropout (training).
     pub dropout: bool,
     pub keep_layers: bool,
+    /// Only these flat positions `row * seq + t` are asked for: [`Hidden`] holds their rows alone, `[rows, hidden_size]`, and the
+    /// last block's second half is computed at them alone. Ascending; as many for each adapter that shares the batch.
+    pub rows: Option<&'a [u32]>,
 }
 
 impl<'a> Pass<'a> {
@@ -224,11 +227,12 @@ impl Llama {
         let Some(prompt) = pass.prompt else { return self.forward_embedded(x, batch.batch, batch.seq, pass) };
         let (length, d) = (prompt.length(), self.config.hidden_size);
         let (x, choice) = prompt.prepend(x, &asking(batch), batch.seq);
-        let whole = self.forward_embedded(x, batch.batch, length + batch.seq, pass);
+        let whole = self.forward_embedded(x, batch.batch, length + batch.seq, Pass { rows: None, ..pass });
         // Behind the blocks the vectors have done their work: what comes back has the batch's own shape.
         let tokens_only = |hidden: Tensor<2>| {
             let rows = hidden.reshape([batch.batch, length + batch.seq, d]);
-            rows.slice([0..batch.batch, length..length + batch.seq, 0..d]).reshape([batch.batch * batch.seq, d])
+            let tokens = rows.slice([0..batch.batch, length..length + batch.seq, 0..d]);
+            self.asked(&tokens.reshape([batch.batch * batch.seq, d]), pass)
         };
         Hidden { last: tokens_only(whole.last), layers: whole.layers.into_iter().map(tokens_only).collect(), choice }
     }
@@ -241,10 +245,14 @@ impl Llama {
         let mut layers = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
             if pass.keep_layers {
-                layers.push(x.clone());
+                layers.push(self.asked(&x, pass));
             }
             let qkv = self.query_key_value(layer, index, x.clone(), pass);
-            let context = kernels::attention(qkv, self.rope_table.clone(), shape);
+            let mut context = kernels::attention(qkv, self.rope_table.clone(), shape);
+            if index + 1 == self.layers.len() {
+                // No other position is looked at any more.
+                (x, context) = (self.asked(&x, pass), self.asked(&context, pass));
+            }
             x = x + apply(&layer.o, context, index, Group::Output, pass);
             x = self.feed_forward(layer, index, x, pass);
         }
@@ -253,6 +261,14 @@ impl Llama {
             layers.push(last.clone());
         }
         Hidden { last, layers, choice: None }
+    }
+
+    /// The rows that the pass asks for; all of them when it does not say.
+    fn asked(&self, hidden: &Tensor<2>, pass: Pass<'_>) -> Tensor<2> {
+        match pass.rows {
+            Some(positions) => self.rows(hidden.clone(), positions),
+            None => hidden.clone(),
+        }
     }
 
     /// Sizes of the attention of a batch.

@@ -11,6 +11,7 @@ pub mod generate;
 pub mod llama;
 pub mod loader;
 pub mod lora;
+mod merged;
 pub mod random;
 pub mod soft_prompt;
 pub mod trainable;

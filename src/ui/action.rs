@@ -9,6 +9,8 @@ use crate::engine::protocol::{Command, Level};
 pub enum Purpose {
     /// A model folder (config.json, model.safetensors, tokenizer.json).
     ModelFolder,
+    /// One file of a model: its folder is meant.
+    ModelFile,
     /// Task files or folders: JSON, JSONL, CSV, TSV, Parquet.
     TaskFiles,
     /// A run's folder, or a folder of runs.
@@ -56,6 +58,8 @@ pub enum Action {
     },
     /// Open a panel or bring it to the front.
     Show(PanelKind),
+    /// Offer a folder in PEFT's format as a point of paths and planes.
+    AddAdapterFolder(String),
     /// Ask for files.
     Open(Purpose),
     /// Ask where to, then write.

@@ -25,7 +25,6 @@ mod tabs;
 mod tests;
 mod top_bar;
 mod welcome;
-mod words;
 
 use super::action::Action;
 use super::files::Files;
@@ -33,6 +32,7 @@ use super::link::EngineLink;
 use super::panel::{Context as PanelContext, Panel, PanelKind};
 use super::session::{STORAGE_KEY, Session};
 use super::state::AppState;
+use super::state::run::RunStatus;
 use super::theme::Theme;
 use super::widgets::toasts::Toasts;
 use crate::engine::protocol::{Command, Level};
@@ -49,7 +49,7 @@ use picture::Pictures;
 use std::collections::VecDeque;
 
 /// Time between two looks at a busy engine.
-const BUSY_SECS: f64 = 0.033;
+const BUSY_SECS: f64 = 0.066;
 /// The same while nothing but an answer is awaited.
 const EXPECTING_SECS: f64 = 0.15;
 /// So long after a command an answer is looked for.
@@ -88,8 +88,6 @@ pub struct App {
     /// Numbers before this one are spoken for until then.
     reading: Option<(usize, f64)>,
     answer_until_secs: f64,
-    /// Goes on the clipboard with the next frame.
-    copy_later: Option<String>,
     clock: Box<dyn Fn() -> f64>,
     /// What was asked for from outside the frame.
     pending: Vec<Action>,
@@ -131,7 +129,6 @@ impl App {
             next_number: 0,
             reading: None,
             answer_until_secs: 0.0,
-            copy_later: None,
             clock: Box::new(move || platform::now_secs() - start),
             pending: Vec::new(),
         }
@@ -214,6 +211,10 @@ impl App {
         if let Some(folder) = self.state.active_run().and_then(|run| run.folder.clone()) {
             session.interrupted = Some(folder);
         }
+        if self.closing == Closing::No {
+            let queued = self.state.runs.iter().filter(|run| run.status == RunStatus::Queued && run.folder.is_none());
+            session.waiting.extend(queued.filter_map(|run| run.experiment.to_toml().ok()));
+        }
         session
     }
 
@@ -289,9 +290,6 @@ impl App {
         let ctx = ui.ctx().clone();
         self.prepare(&ctx);
         self.take_dropped(&ctx);
-        if let Some(text) = self.copy_later.take() {
-            ctx.copy_text(text);
-        }
         let (theme, now) = (self.session.theme, self.now());
         let (mut effects, mut actions) = (self.shortcuts(&ctx), std::mem::take(&mut self.pending));
         top_bar::show(ui, &theme, &self.state, &self.docking, &mut effects);

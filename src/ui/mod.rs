@@ -16,10 +16,13 @@ pub mod panels;
 mod sample;
 pub mod series;
 pub mod session;
+#[cfg(test)]
+mod snapshots;
 pub mod start;
 pub mod state;
 pub mod system_files;
 pub mod theme;
 mod tree;
 pub mod widgets;
+pub mod words;
 pub mod worker_link;

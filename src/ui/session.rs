@@ -81,6 +81,12 @@ impl Session {
         (session, Some(complaint))
     }
 
+    /// Is there anything of the last session to go on with?
+    #[must_use]
+    pub fn can_resume(&self) -> bool {
+        self.interrupted.is_some() || !self.waiting.is_empty()
+    }
+
     /// Notes a model folder as opened.
     pub fn opened_model(&mut self, path: &str) {
         note(&mut self.recent_models, path);

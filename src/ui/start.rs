@@ -6,6 +6,7 @@ use super::link::EngineLink;
 use super::panels;
 use super::system_files::SystemFiles;
 use super::tree::TreeForPage;
+use super::widgets::surface;
 use super::worker_link::WorkerLink;
 use crate::engine::host::Host;
 use crate::engine::protocol::{Command, Event, Level};
@@ -59,6 +60,9 @@ pub fn start(role: Role, capsule: Option<&str>) -> Result<(), PlatformError> {
             app.open_capsule(&path);
         }
         app.prepare(&context.egui_ctx);
+        if let Some(gpu) = &context.wgpu_render_state {
+            surface::install(&context.egui_ctx, gpu);
+        }
         Ok(Box::new(app))
     };
     let wgpu = WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(setup), ..WgpuConfiguration::default() };

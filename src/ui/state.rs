@@ -47,6 +47,8 @@ pub struct AppState {
     pub paths: BTreeMap<u64, Exploration<PathReport>>,
     pub planes: BTreeMap<u64, Exploration<PlaneReport>>,
     pub marked: BTreeMap<u64, Vec<MarkedExample>>,
+    /// Folders in PEFT's format that people named as points of paths and planes.
+    pub adapter_folders: Vec<String>,
     pub engine: EngineView,
     pub log: VecDeque<LogLine>,
     /// Lines to be shown as toasts, taken out by the frame.
@@ -155,6 +157,13 @@ impl AppState {
     #[must_use]
     pub fn next_run_number(&self) -> usize {
         self.runs.iter().map(|run| run.number + 1).max().unwrap_or(0)
+    }
+
+    /// Offers a folder in PEFT's format as a point of paths and planes.
+    pub fn add_adapter_folder(&mut self, path: String) {
+        if !self.adapter_folders.contains(&path) {
+            self.adapter_folders.push(path);
+        }
     }
 
     /// Adds a line to the log, and a toast for what people should notice.

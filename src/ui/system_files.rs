@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Endings of task files.
-const TASK_FILES: &[&str] = &["jsonl", "json", "csv", "tsv", "parquet"];
+const TASK_FILES: &[&str] = &["jsonl", "json", "ndjson", "csv", "tsv", "parquet"];
 
 /// Dialogues of the platform; answers come from the threads that wait for them.
 pub struct SystemFiles {
@@ -55,6 +55,13 @@ impl Files for SystemFiles {
             Purpose::ModelFolder => {
                 Dialogue::Folder { title: "Model folder (config.json, model.safetensors, tokenizer.json)" }
             }
+            Purpose::ModelFile => Dialogue::Files {
+                // One is enough where there are folders; a page gets no more than what is chosen.
+                title: "The model's files (config.json, model.safetensors, tokenizer.json)",
+                kind: "model files",
+                endings: &["safetensors", "json"],
+                several: true,
+            },
             Purpose::RunFolder => Dialogue::Folder { title: "A run's folder, or a folder of runs" },
             Purpose::AdapterFolder => Dialogue::Folder { title: "Adapter folder (adapter_config.json)" },
             Purpose::TaskFiles => {

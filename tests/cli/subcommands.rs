@@ -1,7 +1,7 @@
 //! What the subcommands leave and print.
 
 use super::program::{shell, small_run, succeeds, text_of, thalweg};
-use super::tiny_model::{Scratch, files_below, tiny_model};
+use super::tiny_model::{Scratch, files_below, other_model, tiny_model};
 use std::path::Path;
 use thalweg::engine::protocol::Event;
 use thalweg::engine::report::RunReport;
@@ -182,9 +182,17 @@ fn paths_and_planes_between_the_adapters_of_a_run() {
     for told in ["line", "bezier", "product line", "mean over tasks", "stance", "finance", "page: out/path.html"] {
         assert!(call.stdout.contains(told), "{told} is not in\n{}", call.stdout);
     }
-    let files = ["bezier.csv", "line.csv", "path.html", "path.json", "product-line.csv"];
+    let files = ["bezier.csv", "line.csv", "path.html", "path.json", "path.svg", "product-line.csv"];
     assert_eq!(files_below(&scratch.join("out")), files);
     assert_eq!(text_of(scratch.path(), "out/line.csv").lines().count(), 1 + 4);
+    // Another pair beside it, with an adapter that lies off the line.
+    let words = ["path", &a, &c, "--also", &b, "--with", "out/path.json", "--points", "3", "--output", "out2"];
+    let call = succeeds(scratch.path(), &words);
+    assert!(call.stdout.contains("02-finance, long_term is nearest at t = "), "{}", call.stdout);
+    assert_eq!(files_below(&scratch.join("out2")), ["line.csv", "path.html", "path.json", "path.svg"]);
+    let both = text_of(scratch.path(), "out2/path.json");
+    assert_eq!((both.matches("\"kind\"").count(), both.matches("\"distance\"").count()), (4, 1));
+    assert!(text_of(scratch.path(), "out2/path.svg").contains("ring: 02-finance, long_term"));
     let (points, track) = (["--points", "3", "--output", "out"], ["--track", "runs/i_lora-seed3"]);
     let words = [["plane", &a, &b, &c].as_slice(), &points, &track].concat();
     let call = succeeds(scratch.path(), &words);
@@ -200,7 +208,80 @@ fn paths_and_planes_between_the_adapters_of_a_run() {
     refused(&["path", &a, "nowhere"], "nowhere");
     refused(&["path", &a, &b, &c, "--kind", "bezier"], "joins two adapters");
     refused(&["path", &a, &b, "--points", "1"], "two points");
+    refused(&["path", &a, &b, "--with", "nowhere.json"], "give a path.json");
+    refused(&["path", &a, &b, "--with", "out/line.csv"], "give a path.json");
     refused(&["plane", &a, &b], "give three");
     refused(&["plane", &a, &b, &a], "three different adapters");
     refused(&["plane", &a, &b, &c, "--track", "nowhere"], "give the folder of a run");
+}
+
+#[test]
+fn similarity_of_the_adapters_of_a_run() {
+    let scratch = Scratch::new("similarity");
+    succeeds(scratch.path(), &small_run("runs", "i_lora", "4", &[]));
+    succeeds(scratch.path(), &small_run("wide", "seq", "2", &["--set", "lora.r=3"]));
+    succeeds(scratch.path(), &small_run("keys", "seq", "2", &["--set", "lora.target_modules=[\"k_proj\"]"]));
+    let (a, b) = ("runs/i_lora-seed3/adapters/01-stance/long_term", "runs/i_lora-seed3/adapters/02-finance/working");
+    let call = succeeds(scratch.path(), &["similarity", a, b, "--examples", "4", "--output", "out"]);
+    for told in [
+        "1  01-stance, long_term",
+        "2  02-finance, working",
+        "1 – 2",
+        "CKA, output",
+        "note: CKA was measured on 8 examples",
+    ] {
+        assert!(call.stdout.contains(told), "{told} is not in\n{}", call.stdout);
+    }
+    let files = ["similarity-modules.csv", "similarity.csv", "similarity.html", "similarity.json"];
+    assert_eq!(files_below(&scratch.join("out")), files);
+    // two layers, q and v
+    assert_eq!(text_of(scratch.path(), "out/similarity-modules.csv").lines().count(), 1 + 4);
+    let header = text_of(scratch.path(), "out/similarity.csv").lines().next().unwrap().to_owned();
+    assert!(header.ends_with("cka_mean,cka_after_layer_1,cka_output"), "{header}");
+    // Both learners after both tasks, and an adapter of another rank.
+    let wide = "wide/seq-seed3/adapters/01-stance/model";
+    let words = ["similarity", wide, "--track", "runs/i_lora-seed3", "--no-cka", "--output", "all"];
+    let call = succeeds(scratch.path(), &words);
+    assert!(
+        call.stdout.contains("note: the ranks differ (3, 2, 2, 2, 2)") && call.stdout.contains("4 – 5"),
+        "{}",
+        call.stdout
+    );
+    assert_eq!(text_of(scratch.path(), "all/similarity.csv").lines().count(), 1 + 10);
+
+    let other = other_model().to_str().unwrap();
+    let keys = "keys/seq-seed3/adapters/01-stance/model";
+    for (words, expected) in [
+        (&["similarity"][..], "required"),
+        (&["similarity", a], "two adapters or more, and 1 was given"),
+        (&["similarity", a, "nowhere"], "nowhere"),
+        (&["similarity", a, keys], "k_proj"),
+        (&["similarity", a, b, "--model", other], "it is an adapter of another model"),
+        (&["similarity", a, b, "--examples", "0"], "at least 1"),
+        (&["similarity", "--track", "nowhere"], "give the folder of a run"),
+    ] {
+        let call = thalweg(scratch.path(), words);
+        assert!(call.code != Some(0) && call.stderr.contains(expected), "{words:?}: {:?}\n{}", call.code, call.stderr);
+        assert!(!call.stderr.contains("panicked"), "{}", call.stderr);
+    }
+    assert!(!scratch.join("landscape").exists(), "a refused call writes nothing");
+}
+
+#[test]
+fn the_landscape_benchmark_finds_the_same_numbers_in_every_way() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let words = ["bench", "--landscape", "--examples", "2", "--points", "3", "--side", "2", "--rounds", "2", "--quiet"];
+    let call = succeeds(here, &words);
+    for way in
+        ["as path and plane do it", "8 adapters in a pass", "1 adapter in a pass", "our evaluation", "plain evaluation"]
+    {
+        assert_eq!(
+            call.stdout.matches(way).count(),
+            3,
+            "losses, their arithmetic, and with scores: {way}\n{}",
+            call.stdout
+        );
+    }
+    assert!(call.stdout.contains("plane of 2 x 2 points"), "{}", call.stdout);
+    assert!(thalweg(here, &["bench", "--points", "3"]).stderr.contains("--landscape"));
 }

@@ -178,7 +178,26 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         }
         _ => None,
     });
+    // What it has measured so far travels in a capsule, too.
+    let unfinished = scratch.join("unfinished.thalweg").display().to_string();
+    session.send(Command::SaveCapsule { run: 0, folder: folder.clone(), path: unfinished.clone() });
+    session.wait("the capsule of the interrupted run", |event| matches!(event, Event::Exported { .. }).then_some(()));
+    session.send(Command::OpenCapsule { run: 5, path: unfinished });
+    session.wait("the interrupted run of the capsule", |event| match event {
+        Event::RunOpened { run: 5, resumable: false, report: Some(_), steps, steps_total, folder: None, .. } => {
+            assert!(!steps.is_empty() && *steps_total > steps.last().unwrap().step);
+            Some(())
+        }
+        _ => None,
+    });
     session.send(Command::ResumeRun { run: 0, folder: folder.clone() });
+    session.wait("its place in the queue", |event| match event {
+        Event::RunQueued { run: 0, experiment: own, .. } => {
+            assert_eq!(own.training, experiment.training, "with the settings it was begun with");
+            Some(())
+        }
+        _ => None,
+    });
     let report = session.finished(0);
     assert_eq!(report.learners[0].matrix.learnt(), report.tasks.len());
 

@@ -9,14 +9,15 @@ use thalweg::engine::config::ExperimentConfig;
 use thalweg::engine::curve::CurveSettings;
 use thalweg::engine::explorer::{Explorer, ExplorerSettings, Measured};
 use thalweg::engine::landscape::{
-    Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, explore_path, explore_plane, read_anchors,
+    Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, beside_path, explore_path, explore_plane,
+    explore_similarity, read_anchors,
 };
-use thalweg::engine::landscape_report::{PathReport, PlaneReport};
+use thalweg::engine::landscape_report::{Measure, PathReport, PlaneReport, SimilarityReport};
 use thalweg::engine::prepare::Prepared;
 use thalweg::engine::protocol::{Event, Steer};
 use thalweg::engine::{Control, experiment};
 use thalweg::landscape::refactor::combine_updates;
-use thalweg::model::Adapter;
+use thalweg::model::{Adapter, Overlay, Pass};
 use thalweg::platform::block_on;
 
 /// Three tasks learnt one after the other, with large steps so that the adapters lie apart.
@@ -68,6 +69,12 @@ impl Scene {
         let mut ignore = |_| {};
         let report = explore_path(&self.prepared, anchors, &request, &look, &control, &mut sink, &mut ignore);
         block_on(report).unwrap().unwrap().0
+    }
+
+    fn similarity(&self, anchors: &[Anchor], features: bool, control: &Control) -> SimilarityReport {
+        let (look, mut sink) = (look(1), |_| {});
+        let report = explore_similarity(&self.prepared, anchors, features, &look, control, &mut sink);
+        block_on(report).unwrap().unwrap()
     }
 
     /// One adapter alone.
@@ -284,4 +291,155 @@ fn what_makes_no_path_or_plane_is_refused() {
     let missing = scene.scratch.join("nowhere");
     let message = read_anchors(&[Path::new(&missing)], &scene.prepared).unwrap_err().to_string();
     assert!(message.contains("nowhere"), "{message}");
+}
+
+/// Passes on several threads give what one after the other gives.
+#[test]
+fn tasks_side_by_side_are_tasks_one_after_the_other() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let mut one_by_one = prepare(&training("seq"));
+    let prepared = Arc::get_mut(&mut one_by_one).unwrap();
+    prepared.model.passes_at_once = 1;
+    let mut several = prepare(&training("seq"));
+    Arc::get_mut(&mut several).unwrap().model.passes_at_once = 3;
+    let overlay = Overlay::from(Adapter::stack(&[&anchors[0].adapter, &anchors[1].adapter]));
+    let [left, right] = [one_by_one, several].map(|prepared| {
+        let explorer = Explorer::new(&prepared, look(2).explorer).unwrap();
+        block_on(explorer.measure_overlay(2, &overlay)).unwrap().unwrap()
+    });
+    assert_eq!((left.len(), left[0].losses.len()), (2, 3));
+    for (left, right) in left.iter().zip(&right) {
+        near(&left.losses, &right.losses, 1e-6, "losses");
+        near(&left.scores, &right.scores, 1e-9, "scores");
+    }
+}
+
+#[test]
+fn an_adapter_beside_a_path_is_shown_where_it_is_nearest() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let (request, look, control) = (request(PathShape::Line, 9), look(0), Control::default());
+    let (mut sink, mut ignore) = (|_| {}, |_| {});
+    let path = explore_path(&scene.prepared, &anchors[..2], &request, &look, &control, &mut sink, &mut ignore);
+    let (report, ground) = block_on(path).unwrap().unwrap();
+    // One that lies on the line, and one beside it, whose distance is worked out from the values.
+    let mut on_it = anchors[2].clone();
+    on_it.adapter = anchors[0].adapter.lerp(&anchors[1].adapter, 0.25);
+    let also = [on_it, anchors[2].clone()];
+    let places = beside_path(&scene.prepared, &ground, &report, &also, &look);
+    let places = block_on(places).unwrap().unwrap();
+    assert!(places[0].t == 0.25 && places[0].distance < 1e-5, "{:?}", places[0]);
+    near(&places[0].losses, &report.points[2].losses, 2e-6, "on the line");
+    near(&places[1].losses, &scene.values(&anchors[2].adapter).losses, 2e-6, "its own losses");
+    let flat = |anchor: &Anchor| anchor.adapter.flat().into_data().try_into_vec::<f32>().unwrap();
+    let (a, b, c) = (flat(&anchors[0]), flat(&anchors[1]), flat(&anchors[2]));
+    let away = |t: f64| {
+        let point = a.iter().zip(&b).map(|(a, b)| (1.0 - t) * f64::from(*a) + t * f64::from(*b));
+        point.zip(&c).map(|(p, c)| (p - f64::from(*c)).powi(2)).sum::<f64>().sqrt()
+    };
+    let expected = report.points.iter().map(|point| away(point.t)).fold(f64::INFINITY, f64::min);
+    assert!((places[1].distance - expected).abs() < 1e-5 && (away(places[1].t) - expected).abs() < 1e-5);
+}
+
+#[test]
+fn similarity_is_told_pair_by_pair() {
+    let _alone = without_dropout();
+    let scene = Scene::new("i_lora");
+    let mut anchors = scene.anchors("long_term");
+    // The second adapter twice: it is its own twin.
+    anchors[2] = anchors[1].clone();
+    let report = scene.similarity(&anchors, true, &Control::default());
+    assert_eq!((report.adapters.len(), report.ranks.clone(), report.examples), (3, vec![2; 3], 18));
+    assert_eq!(report.states.len(), 2, "after the first block, and the output of the second");
+    assert_eq!(report.modules.len(), 3 * 2 * 2, "pairs, layers, q and v");
+    let value = |measure| report.value(measure, 1, 2).unwrap();
+    for (measure, same) in Measure::ALL.map(|measure| (measure, measure.of_itself())) {
+        // an angle of 0 is known from its sine to half of the digits of f32
+        let tolerance = if matches!(measure, Measure::AngleA | Measure::AngleB) { 0.1 } else { 1e-6 };
+        assert!((value(measure) - same).abs() < tolerance, "{measure:?}: {} is not {same}", value(measure));
+        assert!((report.value(measure, 0, 1).unwrap() - same).abs() > 1e-6, "{measure:?} tells two adapters apart");
+    }
+    let squares: f64 =
+        report.modules.iter().filter(|m| (m.left, m.right) == (0, 1)).map(|m| m.update_distance.powi(2)).sum();
+    assert!((squares.sqrt() - report.value(Measure::UpdateDistance, 0, 1).unwrap()).abs() < 1e-9);
+    let few = &report.warnings;
+    assert!(few.len() == 1 && few[0].contains("18 examples"), "{few:?}");
+    let alone = scene.similarity(&anchors, false, &Control::default());
+    assert!(alone.states.is_empty() && alone.warnings.is_empty() && alone.value(Measure::Cka, 0, 1).is_none());
+    assert_eq!(alone.value(Measure::FactorDistance, 0, 1), report.value(Measure::FactorDistance, 0, 1));
+}
+
+/// The features are the states of a whole pass at the last token before the answer, in the order of the tasks and,
+/// in a task, of their lengths.
+#[test]
+fn features_are_the_states_of_a_whole_pass() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchor = scene.anchors("model").remove(0);
+    let overlay = Overlay::from(anchor.adapter.vars(false));
+    let explorer = Explorer::new(&scene.prepared, look(1).explorer).unwrap();
+    let states = block_on(explorer.features(&overlay, &mut |_| true)).unwrap().unwrap().unwrap();
+    let (model, width) = (&scene.prepared.model, 32);
+    assert_eq!((states.len(), states[2].len()), (3, 18 * width));
+    let task = &scene.prepared.tasks[1].task;
+    let encode = |example| thalweg::data::prompt::encode_example(&model.tokenizer, example, &scene.prepared.format);
+    let mut examples: Vec<_> = task.eval[..6].iter().map(|example| encode(example).unwrap()).collect();
+    examples.sort_by_key(|example| example.tokens.len());
+    let example = &examples[2];
+    let batch = thalweg::data::batch::Batch::from_encoded(&[example], 0, 1).unwrap();
+    let whole = model.llama.forward(&batch, Pass { keep_layers: true, ..overlay.pass() }).layers;
+    for (state, whole) in states.iter().zip(whole) {
+        let whole = whole.into_data().try_into_vec::<f32>().unwrap();
+        let at = (example.answer_start - 1) * width;
+        // of the second of three tasks with six examples each the third
+        let row = &state[(6 + 2) * width..][..width];
+        let worst = row.iter().zip(&whole[at..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-5, "{worst}");
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_or_warned_about() {
+    let _alone = without_dropout();
+    let scene = Scene::new("seq");
+    let anchors = scene.anchors("model");
+    let refused = |anchors: &[Anchor]| {
+        let (look, control, mut sink) = (look(1), Control::default(), |_| {});
+        let report = explore_similarity(&scene.prepared, anchors, true, &look, &control, &mut sink);
+        block_on(report).unwrap().unwrap_err().to_string()
+    };
+    assert!(refused(&anchors[..1]).contains("two adapters or more, and 1 was given"));
+    let mut other = anchors[..2].to_vec();
+    other[1].plain.factors.pop_last();
+    assert!(refused(&other).contains("layer 1, v_proj"), "{}", refused(&other));
+    // Another rank is filled up, and said; another base model of the same shape is said too.
+    let wide = ExperimentConfig {
+        lora: thalweg::model::LoraConfig { rank: 3, ..training("seq").lora },
+        model: super::tiny_model::same_shape_model().display().to_string(),
+        ..training("seq")
+    };
+    let folder = scene.scratch.join("wide");
+    let (control, mut sink) = (Control::default(), |_| {});
+    let trained = experiment::run_experiment(&wide, Some(&folder), "a test", &control, &mut sink);
+    block_on(trained).unwrap().unwrap();
+    let wide = folder.join("seq-seed5/adapters/01-stance/model");
+    let mixed = read_anchors(&[&scene.folders("model")[0], &wide], &scene.prepared).unwrap();
+    let report = scene.similarity(&mixed, false, &Control::default());
+    assert_eq!(report.ranks, [2, 3]);
+    assert!(report.warnings.iter().any(|warning| warning.contains("the ranks differ (2, 3)")), "{:?}", report.warnings);
+    assert!(
+        report.warnings.iter().any(|warning| warning.contains("trained on other weights")),
+        "{:?}",
+        report.warnings
+    );
+    // After a stop there is what was compared by then.
+    let control = Control::default();
+    control.send(Steer::Stop);
+    let stopped = scene.similarity(&anchors, true, &control);
+    assert!(stopped.warnings[0].contains("stopped after 1 of 3 pairs"), "{:?}", stopped.warnings);
+    assert!(stopped.value(Measure::UpdateDistance, 0, 1).is_some());
+    assert_eq!(stopped.value(Measure::UpdateDistance, 1, 2), None);
 }

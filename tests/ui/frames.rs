@@ -86,6 +86,7 @@ fn heavy_run() -> Vec<Event> {
             experiment: Box::new(experiment),
             report: Some(Box::new(report)),
             steps: steps.collect(),
+            steps_total: POINTS,
             buffer: Some(Box::new(buffer)),
             adapters: Vec::new(),
             resumable: false,

@@ -45,19 +45,28 @@ fn a_whole_session_by_the_names_of_things() {
         })
         .collect();
     std::fs::write(&file, lines.join("\n")).unwrap();
+    stage.click_first("Tasks");
+    stage.click("Add files\u{2026}");
+    assert_eq!(stage.files.opened(), [Purpose::TaskFiles]);
     stage.files.choose(Chosen::Opened { purpose: Purpose::TaskFiles, paths: vec![file.clone()] });
     stage.wait("the added task", 60, |state| (state.draft.config.tasks.len() == 3).then_some(()));
     stage.wait("its card", 60, |state| (state.tasks.values().filter(|task| task.is_ok()).count() >= 3).then_some(()));
     assert!(stage.shows("rain"));
 
     // A setting, changed and taken back.
-    stage.harness.state_mut();
+    stage.click_first("Model");
+    let modules = stage.state().draft.config.lora.target_modules.clone();
+    stage.click("o_proj");
+    assert_ne!(stage.state().draft.config.lora.target_modules, modules);
+    stage.click("Undo");
+    assert_eq!(stage.state().draft.config.lora.target_modules, modules);
     stage.click("Undo");
     assert_eq!(stage.state().draft.config.tasks.len(), 2);
     stage.click("Redo");
     assert_eq!(stage.state().draft.config.tasks.len(), 3);
 
     // Start, pause, one step, go on, stop.
+    stage.click_first("Training");
     stage.click_first("Start");
     stage.wait("a step", 60, |state| state.active_run().filter(|run| run.steps_done > 2).map(|_| ()));
     stage.click_first("Pause");
@@ -84,9 +93,11 @@ fn a_whole_session_by_the_names_of_things() {
     // A capsule, and back from it.
     let capsule = stage.scratch.file("session.thalweg");
     stage.files.will_save_to(&capsule);
-    let folder = stage.state().runs[0].folder.clone().unwrap();
-    stage.harness.state_mut().save_capsule(0, &folder);
+    stage.click_first("Runs");
+    stage.click("Export Seq, seed 0");
+    stage.click("Capsule (.thalweg)");
     stage.wait("the capsule", 60, |_| std::path::Path::new(&capsule).is_file().then_some(()));
+    stage.click("Open capsule");
     stage.files.choose(Chosen::Opened { purpose: Purpose::Capsule, paths: vec![capsule] });
     stage.wait("the run of the capsule", 60, |state| {
         state.runs.get(1).filter(|run| run.report.learners.first().is_some_and(|own| own.matrix == learnt)).map(|_| ())

@@ -1,7 +1,9 @@
 //! A window with the real engine behind it and nobody in front of it.
 
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use egui_kittest::{Harness, Node};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +14,10 @@ use thalweg::ui::files::Scripted;
 use thalweg::ui::panels;
 use thalweg::ui::session::Session;
 use thalweg::ui::state::AppState;
+use thalweg::ui::widgets::surface;
+
+/// Of the harness's pictures, in pixels.
+const MARGIN: u32 = 8;
 
 /// A folder that vanishes with the test.
 pub struct Scratch(pub PathBuf);
@@ -58,7 +64,9 @@ impl Stage {
         let app = App::new(Box::new(host), Box::new(files.clone()), panels::all(), session);
         let mut builder = Harness::builder().with_size(size).with_max_steps(8).with_step_dt(0.02);
         if drawn {
-            builder = builder.wgpu();
+            let gpu = create_render_state(default_wgpu_setup(), eframe::egui_wgpu::RendererOptions::PREDICTABLE);
+            builder = builder.renderer(WgpuTestRenderer::from_render_state(gpu.clone()));
+            builder = builder.with_context_setup(move |context| surface::install(context, &gpu));
         }
         let harness = builder.build_ui_state(|ui, app: &mut App| app.ui(ui), app);
         Self { harness, files, scratch }
@@ -88,6 +96,14 @@ impl Stage {
         }
     }
 
+    /// Draws for a while.
+    pub fn rest(&mut self, secs: f64) {
+        for _ in 0..(secs * 50.0) as usize {
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Two frames: what was clicked in the first shows in the second.
     pub fn settle(&mut self) {
         self.harness.run_steps(3);
@@ -99,10 +115,17 @@ impl Stage {
         self.settle();
     }
 
-    /// Clicks the first of those that have this name.
+    /// Clicks the first of those that have this name, as a screen reader does: it may lie below something.
     pub fn click_first(&mut self, label: &str) {
         let first = self.harness.get_all_by_label(label).next();
-        first.unwrap_or_else(|| panic!("nothing is called `{label}`")).click();
+        first.unwrap_or_else(|| panic!("nothing is called `{label}`")).click_accesskit();
+        self.settle();
+    }
+
+    /// Clicks the last of those that have this name.
+    pub fn click_last(&mut self, label: &str) {
+        let last = self.harness.get_all_by_label(label).last();
+        last.unwrap_or_else(|| panic!("nothing is called `{label}`")).click();
         self.settle();
     }
 
@@ -119,8 +142,13 @@ impl Stage {
     /// A picture of the window as it is.
     pub fn picture(&mut self, path: &Path) {
         let image = self.harness.render().unwrap();
+        // The harness leaves a margin around what it shows.
+        let (width, height) = (image.width() - 2 * MARGIN, image.height() - 2 * MARGIN);
+        let image = image::imageops::crop_imm(&image, MARGIN, MARGIN, width, height).to_image();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        image.save(path).unwrap();
+        let file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+        let encoder = PngEncoder::new_with_quality(file, CompressionType::Best, FilterType::Adaptive);
+        image::DynamicImage::from(image).to_rgb8().write_with_encoder(encoder).unwrap();
         println!("{}", path.display());
     }
 }

@@ -1,12 +1,12 @@
-//! Arguments of `path` and `plane`: where between adapters to look, and on what.
+//! Arguments of `path`, `plane` and `similarity`: where between adapters to look, and on what.
 
 use super::values::{at_least_one, device};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// What both look at.
+/// What all of them look at.
 #[derive(Debug, Args)]
-pub struct LandscapeArgs {
+pub struct GroundArgs {
     /// Folder of the run whose model, tasks and seed are used [default: the run that the first adapter lies in]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
@@ -19,6 +19,22 @@ pub struct LandscapeArgs {
     /// auto, cpu, webgpu, webgpu:NUMBER or webgpu:NAME
     #[arg(long, value_parser = device)]
     pub device: Option<String>,
+    /// Folder for the page, the JSON and the CSV files
+    #[arg(long, value_name = "DIR", default_value = "landscape")]
+    pub output: PathBuf,
+    /// Title of the page
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// Seed of curves and random directions
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// What paths and planes are measured with.
+#[derive(Debug, Args)]
+pub struct LandscapeArgs {
+    #[command(flatten)]
+    pub ground: GroundArgs,
     /// Evaluation examples of each task that every point is measured on
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
     pub examples: usize,
@@ -28,15 +44,6 @@ pub struct LandscapeArgs {
     /// Measure losses only, not the tasks' metrics
     #[arg(long)]
     pub no_scores: bool,
-    /// Folder for the page, the JSON and the CSV file
-    #[arg(long, value_name = "DIR", default_value = "landscape")]
-    pub output: PathBuf,
-    /// Title of the page
-    #[arg(long, value_name = "TEXT")]
-    pub title: Option<String>,
-    /// Seed of curves and random directions
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
 }
 
 /// The form of a path.
@@ -81,6 +88,12 @@ pub struct PathArgs {
     /// Learning rate of a curve's bends
     #[arg(long, value_name = "X", default_value_t = 0.01)]
     pub learning_rate: f64,
+    /// More adapters to show where they are nearest to each path, with their own losses
+    #[arg(long, value_name = "ADAPTER")]
+    pub also: Vec<PathBuf>,
+    /// A path.json that was written before: its paths come first on the page and in path.svg
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     #[command(flatten)]
     pub look: LandscapeArgs,
 }
@@ -108,4 +121,23 @@ pub struct PlaneArgs {
     pub points: usize,
     #[command(flatten)]
     pub look: LandscapeArgs,
+}
+
+/// Arguments of `similarity`.
+#[derive(Debug, Args)]
+pub struct SimilarityArgs {
+    /// Folders of adapters in PEFT's format, such as RUN/adapters/01-stance/model; two or more, with those of --track
+    #[arg(value_name = "ADAPTER", num_args = 1.., required_unless_present = "track")]
+    pub adapters: Vec<PathBuf>,
+    /// All adapters that this run wrote: each learner's after each task
+    #[arg(long, value_name = "RUN")]
+    pub track: Vec<PathBuf>,
+    /// Compare the adapters alone: no hidden states, so no model is run
+    #[arg(long)]
+    pub no_cka: bool,
+    /// Evaluation examples of each task whose hidden states are compared; 500 or more in all say something
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub examples: usize,
+    #[command(flatten)]
+    pub ground: GroundArgs,
 }

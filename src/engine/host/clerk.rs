@@ -1,7 +1,7 @@
 //! The clerk: looks into models, tasks and runs and moves files, while the desk may be training. Needs no tensor.
 
-use super::inbox::Inbox;
-use super::{Shared, Teller, lock, logged, message_of, runs};
+use super::inbox::{Inbox, Slot};
+use super::{Job, Shared, Teller, lock, logged, message_of, runs};
 use crate::data::tokenizer::Tokenizer;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
 use crate::engine::inspect::{inspect_model, inspect_task, open_tokenizer};
@@ -9,17 +9,17 @@ use crate::engine::prepare::open_model;
 use crate::engine::protocol::cards::{TaskCard, TaskProblem};
 use crate::engine::protocol::{Command, Event};
 use crate::engine::run::refusal;
-use crate::io::hub::{self, HubRequest};
+use crate::io::hub::{self, HubError, HubRequest};
 use crate::platform;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Answers letters until the window is gone.
-pub(super) async fn work(letters: &Inbox<Command>, shared: &Arc<Shared>, teller: &Teller) {
+pub(super) async fn work(letters: &Inbox<Command>, jobs: &Slot<Job>, shared: &Arc<Shared>, teller: &Teller) {
     let mut clerk = Clerk::default();
     while let Some(command) = letters.receive().await {
-        let answered = catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, shared, teller)));
+        let answered = catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, jobs, shared, teller)));
         if let Err(panic) = answered {
             clerk = Clerk::default();
             let message = format!("it failed by a fault of the program ({}); nothing was changed", message_of(&*panic));
@@ -37,7 +37,7 @@ struct Clerk {
 }
 
 impl Clerk {
-    fn answer(&mut self, command: &Command, shared: &Arc<Shared>, teller: &Teller) {
+    fn answer(&mut self, command: &Command, jobs: &Slot<Job>, shared: &Arc<Shared>, teller: &Teller) {
         match command {
             Command::InspectModel { experiment } => {
                 let result = inspect_model(experiment, platform::available_memory_bytes(), self.longest).map(Box::new);
@@ -51,6 +51,18 @@ impl Clerk {
                 teller.tell(Event::TaskInspected { id: *id, result });
             }
             Command::Download { id, address } => download(*id, address, shared, teller),
+            Command::ResumeRun { run, folder } => match runs::queued(*run, Path::new(folder)) {
+                Ok(event) => {
+                    // Queued again, it is wanted again.
+                    lock(&shared.dropped).remove(&(*run as u64));
+                    teller.tell(event);
+                    if !jobs.send(Job::Resume { run: *run, folder: folder.into() }) {
+                        let message = "the engine's thread has ended: start the program again".into();
+                        teller.tell(Event::Failed { run: *run, message });
+                    }
+                }
+                Err(error) => teller.tell(Event::Failed { run: *run, message: error.to_string() }),
+            },
             other => {
                 if let Err(error) = runs::answer(other, teller) {
                     teller.tell(refusal(other, &error));
@@ -76,18 +88,19 @@ impl Clerk {
 
 /// Fetches a model on a thread of its own, into the cache folder of the machine.
 fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
-    let failed = |message: String| Event::DownloadFailed { id, message };
+    let failed = |message: String| Event::DownloadFailed { id, message, cancelled: false };
     let Some(cache) = platform::cache_folder() else {
         teller.tell(failed("this machine tells no folder for downloads: set XDG_CACHE_HOME or HOME".into()));
         return;
     };
-    lock(&shared.cancelled).remove(&id);
     let (address, shared, to) = (address.to_string(), shared.clone(), teller.clone());
     let spawned = platform::spawn("download", move || async move {
         let result = Box::pin(fetch(id, &address, Path::new(&cache), &shared, &to)).await;
         to.tell(match result {
             Ok(folder) => Event::DownloadFinished { id, folder },
-            Err(message) => Event::DownloadFailed { id, message },
+            Err(error) => {
+                Event::DownloadFailed { id, message: error.to_string(), cancelled: error == HubError::Cancelled }
+            }
         });
     });
     if let Err(error) = spawned {
@@ -95,7 +108,7 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     }
 }
 
-async fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller) -> Result<String, String> {
+async fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller) -> Result<String, HubError> {
     let request = HubRequest::new(address, &cache.join("models"));
     teller.tell(logged(format!("downloading {address}")));
     let mut progress = |progress: hub::Progress| {
@@ -114,5 +127,5 @@ async fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &T
     } else {
         hub::fetch_model_in_page(&request, &mut progress).await
     };
-    fetched.map(|folder| folder.display().to_string()).map_err(|error| error.to_string())
+    fetched.map(|folder| folder.display().to_string())
 }

@@ -4,7 +4,7 @@ use super::inbox::Inbox;
 use super::{Job, Shared, Teller, caught, lock, message_of};
 use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
-use crate::engine::device::{DeviceChoice, adapters, candidates};
+use crate::engine::device::{DeviceChoice, adapters, candidates, lose};
 use crate::engine::evaluator::read;
 use crate::engine::experiment::load;
 use crate::engine::landscape::shelf::Shelf;
@@ -16,7 +16,7 @@ use crate::engine::run_folder::{CONFIG_FILE, RunFolder};
 use crate::engine::{EngineError, bench, writer};
 use crate::io::peft;
 use crate::model::{Adapter, LoraConfig, Overlay};
-use crate::platform;
+use crate::platform::{self, fs};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -61,19 +61,46 @@ pub(super) async fn work(jobs: &Inbox<Job>, shared: &Shared, teller: &Teller) {
         // What was asked of the run after its last look at the tray needs no run.
         while let Some(command) = control.take() {
             let late = Job::Other(Box::new(command));
-            if caught(Box::pin(desk.carry_out(late, &control, shared, teller))).await.is_err() {
+            if let Err(panic) = caught(Box::pin(desk.carry_out(late, &control, shared, teller))).await {
                 desk = Desk::default();
+                let message =
+                    format!("a question to the model failed by a fault of the program ({})", message_of(&*panic));
+                teller.tell(Event::EngineDied { message });
             }
         }
         teller.tell(Event::PhaseStarted { phase: "idle".into(), detail: String::new() });
     }
 }
 
+/// Was a run stopped or taken out of the queue while its model was being loaded? Then it never begins.
+fn unwanted(run: usize, control: &Control, shared: &Shared, emit: &mut dyn FnMut(Event)) -> bool {
+    let dropped = lock(&shared.dropped).remove(&(run as u64));
+    if !dropped && control.is_stopped() {
+        emit(Event::Unqueued { run });
+    }
+    dropped || control.is_stopped()
+}
+
+/// Sizes and times of the files of model and tasks: a file that was changed is another file.
+fn stamps(experiment: &ExperimentConfig) -> String {
+    let stamp = |path: &Path| {
+        let about = fs::metadata(path).ok();
+        about.map(|about| format!("{} {:?};", about.len(), about.modified().ok())).unwrap_or_default()
+    };
+    let of = |path: &str| {
+        let path = Path::new(path);
+        let mut inside: Vec<_> = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        inside.sort();
+        inside.iter().map(|path| stamp(path)).fold(stamp(path), |all, one| all + &one)
+    };
+    experiment.tasks.iter().map(|task| of(task.source())).fold(of(&experiment.model), |all, one| all + &one)
+}
+
 /// What stays in memory from job to job.
 #[derive(Default)]
 struct Desk {
-    /// The last model and tasks, and the experiment they were prepared for.
-    prepared: Option<(ExperimentConfig, Arc<Prepared>)>,
+    /// The last model and tasks, the experiment they were prepared for, and the [`stamps`] of its files.
+    prepared: Option<(ExperimentConfig, String, Arc<Prepared>)>,
     shelf: Shelf,
 }
 
@@ -95,15 +122,20 @@ impl Desk {
                 if lock(&shared.dropped).remove(&(run as u64)) {
                     return;
                 }
-                let result = Box::pin(self.run((run, runs), *frozen, &whole, control, &mut emit)).await;
+                let result = Box::pin(self.run((run, runs), *frozen, &whole, (control, shared), &mut emit)).await;
                 if let Err(error) = result {
+                    self.after(&error);
                     emit(Event::Failed { run, message: error.to_string() });
                 }
             }
             #[cfg(test)]
             Job::Die { .. } => panic!("dying on purpose"),
             Job::Resume { run, folder } => {
-                if let Err(error) = Box::pin(self.resume(run, &folder, control, &mut emit)).await {
+                if lock(&shared.dropped).remove(&(run as u64)) {
+                    return;
+                }
+                if let Err(error) = Box::pin(self.resume(run, &folder, (control, shared), &mut emit)).await {
+                    self.after(&error);
                     emit(Event::Failed { run, message: error.to_string() });
                 }
             }
@@ -112,18 +144,33 @@ impl Desk {
                     Command::MeasurePath { id, .. } | Command::MeasurePlane { id, .. } => Some(*id),
                     _ => None,
                 };
-                if id.is_some_and(|id| lock(&shared.dropped).remove(&id)) {
+                if let Some(id) = id.filter(|id| lock(&shared.dropped).remove(id)) {
+                    emit(Event::ExplorationFailed {
+                        id,
+                        message: "the measurement was stopped before it began".into(),
+                    });
                     return;
                 }
                 *lock(&shared.exploration) = id;
                 if let Err(error) = self.other(&command, control, &mut emit).await {
+                    self.after(&error);
                     emit(refusal(&command, &error));
                 }
             }
         }
     }
 
-    /// Model and tasks of an experiment; those of the last job, if they are the same.
+    /// A device that failed may be lost for good, and what lies on it with it: the next job loads anew.
+    fn after(&mut self, error: &EngineError) {
+        if matches!(error, EngineError::Device(_)) {
+            if let Some((.., prepared)) = &self.prepared {
+                lose(&prepared.model.device_name);
+            }
+            *self = Self::default();
+        }
+    }
+
+    /// Model and tasks of an experiment; those of the last job, if they are the same and their files have not changed.
     async fn prepare(
         &mut self,
         experiment: &ExperimentConfig,
@@ -133,14 +180,15 @@ impl Desk {
         // What does not change model, tasks or the room for prompts.
         (wanted.title, wanted.output) = (String::new(), String::new());
         (wanted.replay, wanted.lora) = (ReplayConfig::default(), LoraConfig::default());
-        let known = self.prepared.as_ref().filter(|(known, _)| *known == wanted);
-        if let Some((_, prepared)) = known {
+        let stamps = stamps(experiment);
+        let known = self.prepared.as_ref().filter(|(known, then, _)| *known == wanted && *then == stamps);
+        if let Some((.., prepared)) = known {
             return Ok(prepared.clone());
         }
         // Two models at once may be one too many.
         self.prepared = None;
         let prepared = load(experiment, emit).await?;
-        self.prepared = Some((wanted, prepared.clone()));
+        self.prepared = Some((wanted, stamps, prepared.clone()));
         Ok(prepared)
     }
 
@@ -149,10 +197,13 @@ impl Desk {
         (run, runs): (usize, usize),
         frozen: ExperimentConfig,
         whole: &ExperimentConfig,
-        control: &Control,
+        (control, shared): (&Control, &Shared),
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), EngineError> {
         let prepared = self.prepare(whole, emit).await?;
+        if unwanted(run, control, shared, emit) {
+            return Ok(());
+        }
         let name = format!("{}-seed{}", frozen.methods.first().map_or("run", |method| method.name()), frozen.seed);
         let folder = RunFolder::create(Path::new(&frozen.output), &name, &frozen)?;
         let command = format!("thalweg run {}", folder.path().join(CONFIG_FILE).display());
@@ -164,11 +215,14 @@ impl Desk {
         &mut self,
         run: usize,
         path: &Path,
-        control: &Control,
+        (control, shared): (&Control, &Shared),
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), EngineError> {
         let (folder, config) = RunFolder::open(path)?;
         let prepared = self.prepare(&config, emit).await?;
+        if unwanted(run, control, shared, emit) {
+            return Ok(());
+        }
         let command = format!("thalweg run {}", path.join(CONFIG_FILE).display());
         let mut run = Run::new(config, (run, 1), prepared, Some(folder), command)?;
         run.restore(emit)?;
@@ -243,7 +297,7 @@ impl Desk {
             AdapterSource::OnPath { .. } | AdapterSource::OnPlane { .. } => {
                 let adapter = self.shelf.adapter(from)?;
                 let plain = Adapter::plain(adapter.layout(), &read(adapter.flat()).await?);
-                let model = self.prepared.as_ref().map(|(_, prepared)| &prepared.model);
+                let model = self.prepared.as_ref().map(|(.., prepared)| &prepared.model);
                 let name = model.map(|model| model.name.as_str());
                 let fingerprint = model.map(|model| model.fingerprint.as_str());
                 Ok(peft::write_adapter(path, &plain, name, fingerprint)?)

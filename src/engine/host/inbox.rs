@@ -8,18 +8,21 @@ use std::task::{Poll, Waker};
 struct Inside<T> {
     waiting: VecDeque<T>,
     reader: Option<Waker>,
+    /// Slots that are still held.
+    writers: usize,
+    /// Nobody reads any more.
     closed: bool,
 }
 
 /// The side that is read.
 pub(super) struct Inbox<T>(Arc<Mutex<Inside<T>>>);
 
-/// The side that is written; when it is dropped the inbox ends.
+/// The side that is written; when the last one is dropped the inbox ends.
 pub(super) struct Slot<T>(Arc<Mutex<Inside<T>>>);
 
 /// Both sides of an empty one.
 pub(super) fn inbox<T>() -> (Slot<T>, Inbox<T>) {
-    let inside = Arc::new(Mutex::new(Inside { waiting: VecDeque::new(), reader: None, closed: false }));
+    let inside = Arc::new(Mutex::new(Inside { waiting: VecDeque::new(), reader: None, writers: 1, closed: false }));
     (Slot(inside.clone()), Inbox(inside))
 }
 
@@ -40,10 +43,20 @@ impl<T> Slot<T> {
     }
 }
 
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        lock(&self.0).writers += 1;
+        Self(self.0.clone())
+    }
+}
+
 impl<T> Drop for Slot<T> {
     fn drop(&mut self) {
         let mut inside = lock(&self.0);
-        inside.closed = true;
+        inside.writers -= 1;
+        if inside.writers > 0 {
+            return;
+        }
         let reader = inside.reader.take();
         drop(inside);
         if let Some(reader) = reader {
@@ -60,7 +73,7 @@ impl<T> Inbox<T> {
             if let Some(letter) = inside.waiting.pop_front() {
                 return Poll::Ready(Some(letter));
             }
-            if inside.closed {
+            if inside.writers == 0 {
                 return Poll::Ready(None);
             }
             inside.reader = Some(context.waker().clone());
@@ -97,8 +110,11 @@ mod tests {
                 platform::block_on(platform::pause()).unwrap();
             }
         }
+        let second = slot.clone();
         drop(slot);
-        assert!(answers.iter().eq(0..1000));
+        assert!(second.send(1000));
+        drop(second);
+        assert!(answers.iter().eq(0..=1000));
     }
 
     #[test]

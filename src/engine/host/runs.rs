@@ -1,18 +1,19 @@
 //! Run folders and capsules as a window opens, renames, packs and deletes them.
 
 use super::{Teller, logged};
+use crate::continual::find;
 use crate::continual::replay::ReplayBuffer;
 use crate::engine::EngineError;
-use crate::engine::config::ExperimentConfig;
 use crate::engine::protocol::buffer::{BufferChange, BufferWatch};
 use crate::engine::protocol::{Command, Event};
 use crate::engine::report::{RunReport, StepReport};
 use crate::engine::run::{read_interrupted, written_adapters};
-use crate::engine::run_folder::{BUFFER_FILE, CHECKPOINT_FILE, CONFIG_FILE, RunFolder};
+use crate::engine::run_folder::{BUFFER_FILE, CHECKPOINT_FILE, CONFIG_FILE, REPORT_JSON, RunFolder};
 use crate::io::IoError;
 use crate::io::atomic::write_file;
 use crate::io::capsule;
 use crate::platform::{self, fs};
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 
 /// A title that somebody gave a run; the configuration in the folder stays frozen.
@@ -28,6 +29,11 @@ pub(super) fn answer(command: &Command, teller: &Teller) -> Result<(), EngineErr
             let folder = run_folder(Path::new(folder))?;
             write_file(&folder.join(TITLE_FILE), title.trim().as_bytes())?;
             teller.tell(Event::RunRenamed { run: *run, title: title.trim().to_string() });
+            Ok(())
+        }
+        Command::DeleteRun { run, folder } if !fs::is_there(Path::new(folder)) => {
+            // Somebody removed it by hand: there is nothing left to delete.
+            teller.tell(Event::RunDeleted { run: *run });
             Ok(())
         }
         Command::DeleteRun { run, folder } => {
@@ -50,6 +56,14 @@ fn run_folder(folder: &Path) -> Result<PathBuf, EngineError> {
         return Ok(folder.to_path_buf());
     }
     Err(EngineError::Run(format!("{} is no run's folder: {CONFIG_FILE} is missing there", folder.display())))
+}
+
+/// A run that waits for its turn to go on, with the settings that it was begun with.
+pub(super) fn queued(run: usize, folder: &Path) -> Result<Event, EngineError> {
+    let (_, experiment) = RunFolder::open(folder)?;
+    let method = experiment.methods.first().map(|method| method.name().to_string()).unwrap_or_default();
+    let method_label = find(&method).map_or(method, |entry| entry.label.to_string());
+    Ok(Event::RunQueued { run, method_label, experiment: Box::new(experiment) })
 }
 
 /// A run's folder, or all runs in a folder.
@@ -86,14 +100,14 @@ fn open_all(first: usize, folder: &Path, teller: &Teller) -> Result<(), EngineEr
 fn open(run: usize, folder: &Path, shown: Option<&Path>) -> Result<Event, EngineError> {
     let (opened, experiment) = RunFolder::open(folder)?;
     let finished = opened.report()?;
-    let (report, steps, resumable): (Option<RunReport>, Vec<StepReport>, bool) = match finished {
+    let (report, steps, steps_total, resumable): (Option<RunReport>, Vec<StepReport>, u64, bool) = match finished {
         Some(report) => {
             let steps = report.steps.clone();
-            (Some(report), steps, false)
+            (Some(report), steps, 0, false)
         }
-        None => match interrupted(&opened, &experiment)? {
-            Some((report, steps)) => (Some(report), steps, true),
-            None => (None, Vec::new(), fs::is_there(&folder.join(CHECKPOINT_FILE))),
+        None => match read_interrupted(&opened, &experiment)? {
+            Some(known) => (Some(known.report), known.steps, known.steps_total, true),
+            None => (None, Vec::new(), 0, fs::is_there(&folder.join(CHECKPOINT_FILE))),
         },
     };
     let title = fs::read_to_string(folder.join(TITLE_FILE)).ok().filter(|title| !title.trim().is_empty());
@@ -106,18 +120,12 @@ fn open(run: usize, folder: &Path, shown: Option<&Path>) -> Result<Event, Engine
         folder: shown.map(|path| path.display().to_string()),
         experiment: Box::new(experiment),
         report,
+        steps_total: steps_total.max(steps.last().map_or(0, |step| step.step)),
         steps,
         buffer: buffer(folder)?.map(Box::new),
         adapters: written_adapters(folder),
         resumable: resumable && shown.is_some(),
     })
-}
-
-fn interrupted(
-    folder: &RunFolder,
-    experiment: &ExperimentConfig,
-) -> Result<Option<(RunReport, Vec<StepReport>)>, EngineError> {
-    Ok(read_interrupted(folder, experiment)?.map(|(report, steps, _)| (report, steps)))
 }
 
 /// The buffer that a finished run left.
@@ -136,8 +144,10 @@ fn buffer(folder: &Path) -> Result<Option<BufferChange>, EngineError> {
 
 fn save_capsule(folder: &Path, path: &Path, teller: &Teller) -> Result<(), EngineError> {
     let folder = run_folder(folder)?;
-    let summary =
-        capsule::save(&folder, false, path, &mut |_, _| true).map_err(|error| EngineError::Run(error.to_string()))?;
+    // Before its end all that a run has measured is in its checkpoint.
+    let with_checkpoint = !fs::is_file(&folder.join(REPORT_JSON));
+    let summary = capsule::save(&folder, with_checkpoint, path, &mut |_, _| true)
+        .map_err(|error| EngineError::Run(error.to_string()))?;
     teller.tell(logged(format!("packed {} files", summary.files)));
     teller.tell(Event::Exported { what: "the capsule".into(), path: path.display().to_string() });
     Ok(())
@@ -147,12 +157,37 @@ fn save_capsule(folder: &Path, path: &Path, teller: &Teller) -> Result<(), Engin
 fn open_capsule(run: usize, path: &Path, teller: &Teller) -> Result<(), EngineError> {
     let cache = platform::cache_folder().unwrap_or_else(std::env::temp_dir).join("capsules");
     fs::create_dir_all(&cache).map_err(|error| refused(&cache, &error))?;
-    let stem = path.file_stem().map_or_else(|| "capsule".into(), |stem| stem.to_string_lossy().into_owned());
-    let inside = (1..10_000).map(|number| cache.join(format!("{stem}-{number}"))).find(|path| !fs::is_there(path));
-    let inside = inside.ok_or_else(|| EngineError::Run(format!("{} is full: empty it", cache.display())))?;
     let file = fs::File::open(path).map_err(|error| refused(path, &error))?;
-    capsule::unpack(std::io::BufReader::new(file), &inside, &mut |_, _| true)
-        .map_err(|error| EngineError::Run(format!("{}: {error}", path.display())))?;
-    teller.tell(open(run, &inside, None)?);
+    let inside = cache.join(unpacked_name(path, &file.metadata().map_err(|error| refused(path, &error))?));
+    // Opened before, and not changed since: it lies there already.
+    if let Ok(event) = open(run, &inside, None) {
+        teller.tell(event);
+        return Ok(());
+    }
+    let clear = || match fs::remove_dir_all(&inside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(refused(&inside, &error)),
+        _ => Ok(()),
+    };
+    clear()?;
+    let unpacked = capsule::unpack(std::io::BufReader::new(file), &inside, &mut |_, _| true)
+        .map_err(|error| EngineError::Run(format!("{}: {error}", path.display())))
+        .and_then(|_| open(run, &inside, None));
+    match unpacked {
+        Ok(event) => teller.tell(event),
+        Err(error) => {
+            // What cannot be opened is not kept either.
+            clear()?;
+            return Err(error);
+        }
+    }
     Ok(())
+}
+
+/// One folder for one state of one capsule.
+fn unpacked_name(path: &Path, file: &fs::Metadata) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut hasher = Sha256::new();
+    hasher.update(whole.to_string_lossy().as_bytes());
+    hasher.update(format!("{} {:?}", file.len(), file.modified().ok()));
+    hasher.finalize().iter().take(12).fold(String::new(), |name, byte| name + &format!("{byte:02x}"))
 }

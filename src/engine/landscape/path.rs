@@ -5,7 +5,7 @@ use crate::engine::EngineError;
 use crate::engine::control::Control;
 use crate::engine::curve::{CurveSettings, train_curve};
 use crate::engine::explorer::{Explorer, Measured};
-use crate::engine::landscape_report::{BarrierLine, GainLine, PathMark, PathPoint, PathReport};
+use crate::engine::landscape_report::{BarrierLine, GainLine, PathBeside, PathMark, PathPoint, PathReport};
 use crate::engine::prepare::Prepared;
 use crate::engine::run::Sink;
 use crate::landscape::barrier::{barrier, gain, mean_over_tasks};
@@ -125,8 +125,7 @@ pub async fn explore_path(
         grid(request.points)
     };
     // The ends stay on the grid: chords and barriers start there.
-    ts.extend([0.0, 1.0]);
-    ts.extend(&knots);
+    ts.extend([0.0, 1.0].iter().chain(&knots));
     ts.sort_by(f64::total_cmp);
     ts.dedup();
     let coefficients: Vec<Vec<f64>> = ts.iter().map(|&t| path.coefficients(t)).collect();
@@ -172,6 +171,7 @@ pub async fn explore_path(
             chance: tasks.chance.clone(),
             barriers: judged.barriers,
             gain: judged.gain,
+            beside: Vec::new(),
             examples_per_task: look.explorer.examples,
             command: look.command.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
@@ -199,6 +199,48 @@ pub async fn explore_path(
     }
     let report = report(&slots, warnings)?;
     Ok((report, PathGround { shape: request.shape, controls, path }))
+}
+
+/// Where adapters that a measured path does not go through are nearest to it, with their own values. On the product line, whose
+/// points have other factors, they have no place.
+///
+/// # Errors
+/// Adapters of another layout, or a device that fails.
+pub async fn beside_path(
+    prepared: &Prepared,
+    ground: &PathGround,
+    report: &PathReport,
+    also: &[Anchor],
+    look: &Look,
+) -> Result<Vec<PathBeside>, EngineError> {
+    if also.is_empty() || ground.shape == PathShape::Product {
+        return Ok(Vec::new());
+    }
+    let controls = ground.controls.len();
+    let adapters: Vec<Adapter> = also.iter().map(|anchor| anchor.adapter.clone()).collect();
+    let gram = gram(&[ground.controls.as_slice(), &adapters].concat()).await?;
+    let points = |range: Range<usize>| Adapter::stack(&adapters[range].iter().collect::<Vec<_>>());
+    let explorer = Explorer::new(prepared, look.explorer)?;
+    let measured = explorer.measure(also.len(), &points, &mut |_, _| true).await?;
+    let mut places = Vec::with_capacity(also.len());
+    for (index, (anchor, measured)) in also.iter().zip(measured).enumerate() {
+        let own = gram.anchor(controls + index)?;
+        let mut nearest = (0.0, f64::INFINITY);
+        for point in &report.points {
+            let distance = gram.distance(&point.coefficients, &own)?;
+            if distance < nearest.1 {
+                nearest = (point.t, distance);
+            }
+        }
+        places.push(PathBeside {
+            name: anchor.name.clone(),
+            t: nearest.0,
+            distance: nearest.1,
+            losses: measured.losses,
+            scores: measured.scores,
+        });
+    }
+    Ok(places)
 }
 
 /// The factors of some points, one block each. Of the product line a point is both adapters, each with its weight.

@@ -31,11 +31,43 @@ const KEPT: usize = 8;
 /// What was asked, to find it again: a second look is free.
 type Asked = (String, u64, String);
 
-/// What was measured, by the front end's number.
+/// Figures of one kind with the adapters that they were measured with, by the front end's number.
+struct Kept<Report, Ground>(BTreeMap<u64, (Asked, Report, Ground)>);
+
+impl<Report, Ground> Default for Kept<Report, Ground> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<Report, Ground> Kept<Report, Ground> {
+    fn ground(&self, id: u64) -> Option<&Ground> {
+        self.0.get(&id).map(|(.., ground)| ground)
+    }
+
+    /// The same figure if it was asked for before, from now on under this number.
+    fn again(&mut self, id: u64, asked: &Asked) -> Option<&Report> {
+        let known = self.0.iter().find(|(_, (known, ..))| known == asked).map(|(key, _)| *key)?;
+        let figure = self.0.remove(&known)?;
+        self.0.insert(id, figure);
+        self.0.get(&id).map(|(_, report, _)| report)
+    }
+
+    /// A figure that was stopped can be moved on as far as it goes, and is no answer to the same question.
+    fn keep(&mut self, id: u64, asked: Asked, report: Report, ground: Ground, control: &Control) {
+        let asked = if control.is_stopped() { Asked::default() } else { asked };
+        if self.0.len() >= KEPT {
+            self.0.pop_first();
+        }
+        self.0.insert(id, (asked, report, ground));
+    }
+}
+
+/// What was measured.
 #[derive(Default)]
 pub struct Shelf {
-    paths: BTreeMap<u64, (Asked, PathReport, PathGround)>,
-    planes: BTreeMap<u64, (Asked, PlaneReport, PlaneGround)>,
+    paths: Kept<PathReport, PathGround>,
+    planes: Kept<PlaneReport, PlaneGround>,
 }
 
 impl Shelf {
@@ -46,7 +78,7 @@ impl Shelf {
     pub fn overlay(&self, source: &AdapterSource) -> Result<Overlay, EngineError> {
         match source {
             AdapterSource::OnPath { path, t } => {
-                let (.., ground) = self.paths.get(path).ok_or_else(gone)?;
+                let ground = self.paths.ground(*path).ok_or_else(gone)?;
                 Ok(ground.overlay(*t))
             }
             other => Ok(self.adapter(other)?.vars(false).into()),
@@ -60,7 +92,7 @@ impl Shelf {
     pub fn adapter(&self, source: &AdapterSource) -> Result<Adapter, EngineError> {
         match source {
             AdapterSource::OnPath { path, t } => {
-                let (.., ground) = self.paths.get(path).ok_or_else(gone)?;
+                let ground = self.paths.ground(*path).ok_or_else(gone)?;
                 ground.adapter(*t).ok_or_else(|| {
                     EngineError::Setting(
                         "a point of the product line has twice the rank and cannot be used as one adapter: choose the line in the factors"
@@ -69,7 +101,7 @@ impl Shelf {
                 })
             }
             AdapterSource::OnPlane { plane, x, y } => {
-                self.planes.get(plane).and_then(|(.., ground)| ground.adapter(*x, *y)).ok_or_else(gone)
+                self.planes.ground(*plane).and_then(|ground| ground.adapter(*x, *y)).ok_or_else(gone)
             }
             _ => Err(EngineError::Setting("this is no point of a path or a plane".into())),
         }
@@ -88,11 +120,9 @@ impl Shelf {
         control: &Control,
         emit: Sink<'_>,
     ) -> Result<(), EngineError> {
-        let asked = (asked(command, &command.anchors)?, seed, prepared.model.fingerprint.clone());
-        let known = self.paths.iter().find(|(_, (known, ..))| *known == asked).map(|(key, _)| *key);
-        if let Some((_, (asked, report, ground))) = known.and_then(|key| self.paths.remove_entry(&key)) {
+        let asked = (asked(command, &command.anchors, prepared)?, seed, prepared.model.fingerprint.clone());
+        if let Some(report) = self.paths.again(id, &asked) {
             emit(Event::PathMeasured { id, report: Box::new(report.clone()), done: true });
-            self.paths.insert(id, (asked, report, ground));
             return Ok(());
         }
         let shape = match command.shape.as_str() {
@@ -136,10 +166,7 @@ impl Shelf {
         };
         let (report, ground) = explore_path(prepared, &anchors, &request, &look, control, &mut tell, &mut keep).await?;
         emit(Event::PathMeasured { id, report: Box::new(report.clone()), done: true });
-        if self.paths.len() >= KEPT {
-            self.paths.pop_first();
-        }
-        self.paths.insert(id, (asked, report, ground));
+        self.paths.keep(id, asked, report, ground, control);
         Ok(())
     }
 
@@ -156,11 +183,9 @@ impl Shelf {
         control: &Control,
         emit: Sink<'_>,
     ) -> Result<(), EngineError> {
-        let asked = (asked(command, &command.anchors)?, seed, prepared.model.fingerprint.clone());
-        let known = self.planes.iter().find(|(_, (known, ..))| *known == asked).map(|(key, _)| *key);
-        if let Some((_, (asked, report, ground))) = known.and_then(|key| self.planes.remove_entry(&key)) {
+        let asked = (asked(command, &command.anchors, prepared)?, seed, prepared.model.fingerprint.clone());
+        if let Some(report) = self.planes.again(id, &asked) {
             emit(Event::PlaneMeasured { id, report: Box::new(report.clone()), done: true });
-            self.planes.insert(id, (asked, report, ground));
             return Ok(());
         }
         let shape = match command.shape.as_str() {
@@ -194,10 +219,7 @@ impl Shelf {
         let explored = explore_plane(prepared, (&anchors, laying), &request, &look, control, &mut tell, &mut keep);
         let (report, ground) = explored.await?;
         emit(Event::PlaneMeasured { id, report: Box::new(report.clone()), done: true });
-        if self.planes.len() >= KEPT {
-            self.planes.pop_first();
-        }
-        self.planes.insert(id, (asked, report, ground));
+        self.planes.keep(id, asked, report, ground, control);
         Ok(())
     }
 
@@ -233,13 +255,20 @@ fn gone() -> EngineError {
     )
 }
 
-/// What was asked, with the time stamps of the adapters' files: a folder whose content was replaced is another adapter.
-fn asked(command: &impl serde::Serialize, anchors: &[(String, AdapterSource)]) -> Result<String, EngineError> {
+/// What was asked, on which tasks, with the time stamps of the adapters' files: a folder whose content was replaced is another adapter.
+fn asked(
+    command: &impl serde::Serialize,
+    anchors: &[(String, AdapterSource)],
+    prepared: &Prepared,
+) -> Result<String, EngineError> {
     let stamp = |path: &str| {
         let file = fs::metadata(Path::new(path).join("adapter_model.safetensors")).ok();
         file.map(|file| format!("{:?} {}", file.modified().ok(), file.len())).unwrap_or_default()
     };
     let mut text = serde_json::to_string(command).map_err(|error| EngineError::Setting(error.to_string()))?;
+    for task in &prepared.tasks {
+        text += &format!(" {} {} {} {}", task.task.name, task.task.source, task.train.len(), task.task.eval.len());
+    }
     for (_, source) in anchors {
         if let AdapterSource::Folder { path } = source {
             text += &stamp(path);

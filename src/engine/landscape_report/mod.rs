@@ -1,7 +1,7 @@
 //! What an exploration of the loss landscape found, as plain data, and how it is told: CSV, JSON and one HTML page.
 //!
 //! A [`PathReport`] holds what was measured along a path between adapters, a [`PlaneReport`] what was measured on a grid
-//! of a plane through adapters. Numbers that could not be measured are `None` and drawn as holes; a number that is not
+//! of a plane through adapters, a [`SimilarityReport`] how near adapters are to one another. Numbers that could not be measured are `None` and drawn as holes; a number that is not
 //! finite is written as JSON's `null` and comes back as NaN or `None`, as in [`super::report`]. Losses are mean
 //! cross-entropies in nats, scores are shares of 1, distances are L2 norms over all LoRA parameters.
 //!
@@ -18,7 +18,9 @@ mod map_view;
 mod page;
 mod path;
 mod path_chart;
+mod picture;
 mod plane;
+mod similarity;
 mod tables;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -26,7 +28,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use csv::{path_csv, plane_csv};
 pub use level_lines::{LevelLine, level_lines};
 pub use path::render_path;
+pub use picture::path_svg;
 pub use plane::render_plane;
+pub use similarity::{
+    Measure, ModulePair, PairTable, SimilarityReport, StateTable, modules_csv, render_similarity, similarity_csv,
+};
 
 /// A point of a path, with what was measured there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +58,22 @@ pub struct PathMark {
     pub name: String,
     #[serde(deserialize_with = "number")]
     pub t: f64,
+}
+
+/// An adapter that a path does not go through, where it is nearest to the path.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PathBeside {
+    pub name: String,
+    /// Place on the path, of its measured points, that is nearest in all LoRA parameters.
+    #[serde(deserialize_with = "number")]
+    pub t: f64,
+    /// Distance from there.
+    #[serde(deserialize_with = "number")]
+    pub distance: f64,
+    /// `[tasks]` of the adapter itself.
+    pub losses: Vec<Option<f64>>,
+    /// `[tasks]`
+    pub scores: Vec<Option<f64>>,
 }
 
 /// How far the loss of one task, or the mean over the tasks, rises along a path.
@@ -98,6 +120,8 @@ pub struct PathReport {
     pub chance: Vec<Option<f64>>,
     pub barriers: Vec<BarrierLine>,
     pub gain: Option<GainLine>,
+    #[serde(default)]
+    pub beside: Vec<PathBeside>,
     pub examples_per_task: usize,
     /// The command line that repeats it.
     pub command: String,

@@ -1,8 +1,8 @@
-//! What the pages of paths and planes share: their head with the facts, warnings, tasks, how to repeat them, and the foot.
+//! What the pages of paths, planes and similarities share: their head with the facts, warnings, tasks, how to repeat them, and the foot.
 
 use std::fmt::Write as _;
 
-use super::{PathReport, PlaneReport, finite};
+use super::{PathReport, PlaneReport, SimilarityReport, finite};
 use crate::engine::report_html::text::{date, duration, escape, percent, task_class, thousands};
 use crate::engine::report_html::{SCRIPT, head};
 
@@ -24,7 +24,7 @@ pub struct Origin<'a> {
     pub warnings: &'a [String],
 }
 
-/// Both kinds of report have the same fields for this.
+/// All kinds of report have the same fields for this.
 macro_rules! origin_of {
     ($report:ident) => {
         impl<'a> From<&'a $report> for Origin<'a> {
@@ -49,6 +49,7 @@ macro_rules! origin_of {
 }
 origin_of!(PathReport);
 origin_of!(PlaneReport);
+origin_of!(SimilarityReport);
 
 /// The page up to its first paragraph. Facts that differ between the reports say so.
 pub fn open(title: &str, kicker: &str, rules: &str, origins: &[Origin<'_>]) -> String {

@@ -9,7 +9,7 @@ use super::curve::{Curve, arc_lengths, named_ends};
 use super::page::{self, Origin};
 use super::path_chart::{Callout, ChartLine, NAMED, PathChart};
 use super::tables::{self, decimals, or_dash};
-use super::{PathReport, finite, mean};
+use super::{PathBeside, PathReport, finite, mean};
 use crate::engine::report_html::charts::legend;
 use crate::engine::report_html::figure;
 use crate::engine::report_html::text::{duration, escape, percent, points, task_class, thousands};
@@ -64,7 +64,7 @@ fn kind_label(kind: &str) -> &str {
 }
 
 /// A name for each path: its kind, with the ends where kinds repeat, and with its number where those repeat too.
-fn labels(reports: &[PathReport]) -> Vec<String> {
+pub fn labels(reports: &[PathReport]) -> Vec<String> {
     let kind = |report: &PathReport| {
         let label = kind_label(&report.kind);
         if label.is_empty() { "path".to_owned() } else { label.to_owned() }
@@ -183,54 +183,71 @@ fn together(html: &mut String, reports: &[&PathReport], labels: &[String]) {
         })
         .collect();
     html.push_str(&legend(&entries));
-    // where all paths share their ends these can be named once
-    let ends = |report: &PathReport| [report.ends.first().cloned(), report.ends.last().cloned()];
-    let shared = reports.iter().all(|report| ends(report) == ends(reports[0]));
-    let names = if shared {
-        [(0.0, 0), (1.0, 1)].map(|(t, end)| (t, ends(reports[0])[end].clone()))
-    } else {
-        Default::default()
-    };
-    let names: Vec<(f64, String)> = names.into_iter().filter_map(|(t, name)| Some((t, name?))).collect();
-    let chart = |title: &str, y_label: &str, percent: bool, of: &dyn Fn(&PathReport) -> Curve| {
-        let lines = reports.iter().zip(labels).enumerate().map(|(index, (report, label))| ChartLine {
-            name: label.clone(),
-            class: format!("{} k{index} mean", path_class(index)),
-            curve: of(report),
-        });
-        let marks = reports.iter().enumerate().flat_map(|(index, report)| {
-            let (barrier, best) = callouts(report, &format!("{} k{index}", path_class(index)));
-            if percent { best } else { barrier }
-        });
-        let words: Vec<String> =
-            reports.iter().zip(labels).map(|(report, label)| abstract_text(report, label)).collect();
-        PathChart {
-            title: title.to_owned(),
-            words: words.join(" "),
-            y_label: y_label.to_owned(),
-            percent,
-            lines: lines.collect(),
-            ends: names.clone(),
-            callouts: marks.collect(),
-            floor: floor(reports[0]).filter(|_| percent),
-            ..PathChart::default()
-        }
-        .to_svg()
-    };
     html.push_str("<div class=\"pair\">\n");
     figure(
         html,
-        chart("Mean loss along the paths", "mean loss, nats", false, &Curve::mean_loss),
+        joint_chart(reports, labels, false),
         "<b>Mean loss over the tasks</b> along each path. Dashed: the chord between its ends; the bracket is the barrier.",
     );
     figure(
         html,
-        chart("Mean score along the paths", "mean score, %", true, &Curve::mean_score),
+        joint_chart(reports, labels, true),
         "<b>Mean score over the tasks.</b> Ring: the best point, with its gain over the better end in points.",
     );
     html.push_str("</div>\n");
     html.push_str(&tables::barriers(reports, labels));
     html.push_str("</section>\n");
+}
+
+/// The mean loss, or the mean score, of all paths in one chart.
+pub fn joint_chart(reports: &[&PathReport], labels: &[String], percent: bool) -> Option<String> {
+    // where all paths share their ends these can be named once
+    let ends = |report: &PathReport| [report.ends.first().cloned(), report.ends.last().cloned()];
+    let first = *reports.first()?;
+    let shared = reports.iter().all(|report| ends(report) == ends(first));
+    let names =
+        if shared { [(0.0, 0), (1.0, 1)].map(|(t, end)| (t, ends(first)[end].clone())) } else { Default::default() };
+    let names: Vec<(f64, String)> = names.into_iter().filter_map(|(t, name)| Some((t, name?))).collect();
+    let lines = reports.iter().zip(labels).enumerate().map(|(index, (report, label))| ChartLine {
+        name: label.clone(),
+        class: format!("{} k{index} mean", path_class(index)),
+        curve: if percent { Curve::mean_score(report) } else { Curve::mean_loss(report) },
+    });
+    let marks = reports.iter().enumerate().flat_map(|(index, report)| {
+        let class = format!("{} k{index}", path_class(index));
+        let (barrier, best) = callouts(report, &class);
+        let beside = beside(report, &class, percent);
+        (if percent { best } else { barrier }).into_iter().chain(beside)
+    });
+    let words: Vec<String> = reports.iter().zip(labels).map(|(report, label)| abstract_text(report, label)).collect();
+    let (title, y_label) = if percent {
+        ("Mean score along the paths", "mean score, %")
+    } else {
+        ("Mean loss along the paths", "mean loss, nats")
+    };
+    PathChart {
+        title: title.to_owned(),
+        words: words.join(" "),
+        y_label: y_label.to_owned(),
+        percent,
+        lines: lines.collect(),
+        ends: names,
+        callouts: marks.collect(),
+        floor: floor(first).filter(|_| percent),
+        ..PathChart::default()
+    }
+    .to_svg()
+}
+
+/// Rings for the adapters that lie beside a path, at their own values.
+fn beside(report: &PathReport, class: &str, percent: bool) -> Vec<Callout> {
+    let ring = |place: &PathBeside| {
+        let value = if percent { 100.0 * mean(&place.scores)? } else { mean(&place.losses)? };
+        let told = if percent { format!("{value:.1} %") } else { decimals(value) };
+        let text = format!("{}: {told}", place.name);
+        Some(Callout { class: class.to_owned(), t: finite(Some(place.t))?, value, from: None, text })
+    };
+    report.beside.iter().filter_map(ring).collect()
 }
 
 /// One path with all its tasks.
@@ -245,7 +262,9 @@ fn section(html: &mut String, report: &PathReport, label: &str, index: usize, wi
         entries.extend(tasks.map(|(task, name)| (format!("{} k{task}", task_class(task)), name.clone())));
     }
     html.push_str(&legend(&entries));
-    let (barrier, best) = callouts(report, "ink");
+    let (mut barrier, mut best) = callouts(report, "ink");
+    barrier.extend(beside(report, "ink", false));
+    best.extend(beside(report, "ink", true));
     html.push_str("<div class=\"pair\">\n");
     let several_ends = report.ends.len() > NAMED;
     let numbered = report.ends.iter().enumerate().map(|(index, name)| format!("{} {}", index + 1, escape(name)));
@@ -300,12 +319,18 @@ fn section(html: &mut String, report: &PathReport, label: &str, index: usize, wi
     html.push_str(&tables::points(report));
     let marks: Vec<String> =
         report.marks.iter().map(|mark| format!("{} at t = {}", mark.name, or_dash(finite(Some(mark.t))))).collect();
+    let near = |place: &PathBeside| {
+        let (t, away) = (or_dash(finite(Some(place.t))), or_dash(finite(Some(place.distance))));
+        format!("{} nearest at t = {t}, {away} away", place.name)
+    };
+    let places: Vec<String> = report.beside.iter().map(near).collect();
     page::settings(
         html,
         &[
             ("path", kind_label(&report.kind).to_owned()),
             ("control points", report.ends.join(", ")),
             ("marked", marks.join(", ")),
+            ("beside it", places.join(", ")),
             ("points", thousands(report.points.len() as u64)),
             ("length", arc_lengths(report).last().map_or_else(String::new, |(_, length)| decimals(*length))),
             ("seed", report.seed.to_string()),

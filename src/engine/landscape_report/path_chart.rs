@@ -131,6 +131,10 @@ impl PathChart {
         if let Some((value, _)) = &self.floor {
             low = low.min(*value);
         }
+        // what lies beside a path need not lie between its values
+        for callout in self.callouts.iter().filter(|callout| callout.from.is_none() && callout.value.is_finite()) {
+            (low, high) = (low.min(callout.value), high.max(callout.value));
+        }
         let air = ((high - low) * 0.08).max(if self.percent { 2.0 } else { high.abs() * 0.02 }).max(1e-9);
         let lowest = if low >= 0.0 { (low - air).max(0.0) } else { low - air };
         // room for a callout above the highest place

@@ -73,6 +73,7 @@ pub fn path(kind: &str, bend: f64) -> PathReport {
         chance: vec![Some(0.25); 8],
         barriers,
         gain: Some(GainLine { gain, at_t: best.1 }),
+        beside: Vec::new(),
         examples_per_task: 64,
         command: "thalweg path runs/seq/after-1 runs/seq/after-8 --bezier --points 25 --seed 7".into(),
         version: "0.1.0".into(),

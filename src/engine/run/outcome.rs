@@ -97,8 +97,16 @@ impl Run {
     }
 }
 
-/// Report, all steps, and a warning where the checkpoint is an older one.
-pub type Interrupted = (RunReport, Vec<StepReport>, Option<String>);
+/// What is known of a run that was interrupted.
+pub struct Interrupted {
+    pub report: RunReport,
+    /// All that were reported.
+    pub steps: Vec<StepReport>,
+    /// Of the whole run; 0 if the checkpoint does not tell.
+    pub steps_total: u64,
+    /// Where the checkpoint is an older one.
+    pub warning: Option<String>,
+}
 
 /// What an interrupted run had gathered by its last checkpoint, without loading its model: the report as far as it is known, all
 /// steps, and a warning where the checkpoint is an older one. `None` before the first checkpoint.
@@ -141,7 +149,7 @@ pub fn read_interrupted(folder: &RunFolder, config: &ExperimentConfig) -> Result
         warnings: gathered.by_hand.clone(),
         ..RunReport::default()
     };
-    Ok(Some((report, gathered.steps, warning)))
+    Ok(Some(Interrupted { report, steps: gathered.steps, steps_total: gathered.steps_total, warning }))
 }
 
 /// The adapters in a run's folder: task index, learner, path; in the order of tasks.

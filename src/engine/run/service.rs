@@ -19,6 +19,8 @@ use std::path::Path;
 
 /// Changes of the buffer are told at most once in so many seconds.
 const WATCH_SECS: f64 = 0.25;
+/// A buffer of at most so many items is mapped at each task's end without being asked: a second's work for a small model.
+const MAPPED_UNASKED: usize = 1_000;
 
 impl Run {
     /// Carries out what lies in the tray. What fails is told and stops nothing.
@@ -28,6 +30,8 @@ impl Run {
                 Ok(()) => {}
                 Err(error) => emit(refusal(&command, &error)),
             }
+            // What was done meanwhile is no part of a step's time.
+            self.trainer.reset_clock();
         }
     }
 
@@ -45,17 +49,7 @@ impl Run {
                 emit(Event::BufferPreviewed { run: self.index, preview: Box::new(preview) });
                 Ok(())
             }
-            Command::MapBuffer => {
-                let learner = self.trainer.learners(self.task()).into_iter().find(|learner| learner.headline);
-                let (name, overlay) = learner.map_or((String::from("base"), Overlay::default()), |learner| {
-                    (learner.name.to_string(), learner.learnt.overlay())
-                });
-                let items = self.buffer()?.items().to_vec();
-                let mut map = map_buffer(&self.prepared, &items, &overlay).await?;
-                (map.step, map.learner) = (self.trainer.position().step, name);
-                emit(Event::BufferMapped { run: self.index, map: Box::new(map) });
-                Ok(())
-            }
+            Command::MapBuffer => self.tell_map(emit).await,
             Command::Generate { id, prompt, sources, sampling, .. } => {
                 for (index, source) in sources.iter().enumerate() {
                     let overlay = self.overlay(source)?;
@@ -81,6 +75,32 @@ impl Run {
                 Ok(())
             }
             other => Err(EngineError::Setting(format!("{} cannot be done while a run goes on", name_of(other)))),
+        }
+    }
+
+    async fn tell_map(&mut self, emit: Sink<'_>) -> Result<(), EngineError> {
+        let learner = self.trainer.learners(self.task()).into_iter().find(|learner| learner.headline);
+        let (name, overlay) = learner.map_or((String::from("base"), Overlay::default()), |learner| {
+            (learner.name.to_string(), learner.learnt.overlay())
+        });
+        let items = self.buffer()?.items().to_vec();
+        let mut map = map_buffer(&self.prepared, &items, &overlay).await?;
+        (map.step, map.learner) = (self.trainer.position().step, name);
+        emit(Event::BufferMapped { run: self.index, map: Box::new(map) });
+        Ok(())
+    }
+
+    /// At a task's end, for somebody who watches: the buffer as it is now, and where a small one lies on the map. After the
+    /// last task nobody can ask for it any more.
+    pub(super) async fn tell_buffer_at_task_end(&mut self, control: &Control, emit: Sink<'_>) {
+        self.last_watch = 0.0;
+        self.tell_buffer(control, emit);
+        let items = self.trainer.buffer().map_or(0, |buffer| buffer.items().len());
+        if control.watches_buffer()
+            && (1..=MAPPED_UNASKED).contains(&items)
+            && let Err(error) = self.tell_map(emit).await
+        {
+            emit(Event::Warned { message: format!("the replay buffer was not mapped: {error}") });
         }
     }
 

@@ -19,7 +19,7 @@ use zip::{CompressionMethod, DateTime};
 const CONFIG_FILE: &str = "config.toml";
 const REPORT_FILE: &str = "report.json";
 /// What else a run leaves at the top of its folder; each may be missing.
-const OTHER_FILES: [&str; 4] = ["buffer.jsonl", "matrix.csv", "metrics.csv", "report.html"];
+const OTHER_FILES: [&str; 5] = ["buffer.jsonl", "matrix.csv", "metrics.csv", "report.html", "title.txt"];
 /// Everything below it is taken.
 const ADAPTERS_FOLDER: &str = "adapters";
 const CHECKPOINT_FILE: &str = "checkpoint.thalweg";

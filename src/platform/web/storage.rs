@@ -5,7 +5,7 @@ use crate::platform::tree::{self, Content, Outside};
 use js_sys::{Array, Promise, Uint8Array};
 use send_wrapper::SendWrapper;
 use std::cell::RefCell;
-use std::io::{Error, ErrorKind, Result};
+use std::io::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
 use wasm_bindgen::JsCast as _;
@@ -50,10 +50,7 @@ impl Outside for Picked {
 
     fn read(&self, start: u64, bytes: usize) -> Result<Vec<u8>> {
         let failed = |error: JsValue| {
-            Error::new(
-                ErrorKind::Other,
-                format!("the browser cannot read it any more ({}): choose it once more", reason(&error)),
-            )
+            Error::other(format!("the browser cannot read it any more ({}): choose it once more", reason(&error)))
         };
         let end = (start + bytes as u64).min(self.len());
         let slice = self.0.slice_with_f64_and_f64(start as f64, end as f64).map_err(failed)?;

@@ -3,14 +3,16 @@
 use super::App;
 use super::commands::{Effect, Progress, progress};
 use super::dialogues::Dialogue;
-use super::{dropped, words};
+use super::dropped;
 use crate::engine::config::{ExperimentConfig, MethodConfig, TaskConfig};
 use crate::engine::protocol::{Command, Level, Steer};
 use crate::platform;
 use crate::ui::action::{Action, Purpose};
 use crate::ui::panel::PanelKind;
 use crate::ui::state::run::RunStatus;
+use crate::ui::state::task_id;
 use crate::ui::theme::Theme;
+use crate::ui::words;
 use egui::{Context, ViewportCommand};
 
 /// Numbers that are kept free while a folder of runs is read: nobody knows how many runs it holds.
@@ -19,6 +21,10 @@ const FOLDER_OF_RUNS: usize = 1000;
 const READING_SECS: f64 = 10.0;
 /// A start that was sent blocks another one for at most so long.
 const STARTING_SECS: f64 = 5.0;
+
+/// In the demonstration so many steps lie between two scorings on a subset, of so many examples a task.
+const LIVE_EVERY: usize = 25;
+const LIVE_SUBSET: usize = 20;
 
 impl App {
     /// Does what somebody did.
@@ -43,6 +49,7 @@ impl App {
                 }
             }
             Action::Show(kind) => self.docking.show(kind),
+            Action::AddAdapterFolder(path) => self.state.add_adapter_folder(path),
             Action::Open(purpose) => self.files.open(purpose),
             Action::Export(export) => self.export(ctx, export),
             Action::Delete(run) => {
@@ -68,7 +75,7 @@ impl App {
                 Progress::Running => self.send(Command::Steer { steer: Steer::Pause }),
                 Progress::Paused => self.send(Command::Steer { steer: Steer::Resume }),
             },
-            Effect::Stop => self.stop(self.state.active.is_none()),
+            Effect::Stop => self.stop(false),
             Effect::StopAll => self.stop(true),
             Effect::Method(name) => self.edit("methods", |draft| draft.methods = vec![MethodConfig::Name(name)]),
             Effect::Preset(name) => self.load_preset(&name),
@@ -104,9 +111,16 @@ impl App {
     pub(super) fn send(&mut self, mut command: Command) {
         match &mut command {
             Command::Start { run, experiment } => {
+                // A relative folder would be wherever the program was started from.
+                if !std::path::Path::new(&experiment.output).is_absolute() {
+                    experiment.output.clone_from(&self.state.runs_folder);
+                }
                 *run = self.reserve(experiment.methods.len());
                 self.starting = Some(self.now());
             }
+            // A known run is read again.
+            Command::OpenRuns { run, folder }
+                if self.state.run(*run).is_some_and(|known| known.folder.as_ref() == Some(folder)) => {}
             Command::OpenRuns { run, folder } => {
                 *run = self.reserve(0);
                 self.reading = Some((*run + FOLDER_OF_RUNS, self.now() + 6.0 * READING_SECS));
@@ -116,9 +130,12 @@ impl App {
                 *run = self.reserve(1);
                 self.session.opened_run(path);
             }
-            Command::ResumeRun { run, .. } => {
-                if self.state.run(*run).is_none() {
-                    *run = self.reserve(1);
+            Command::ResumeRun { run, folder } => {
+                let known = self.state.runs.iter_mut().find(|known| known.folder.as_ref() == Some(folder));
+                match known {
+                    Some(known) if known.status.is_active() || known.status == RunStatus::Queued => return,
+                    Some(known) => (known.status, *run) = (RunStatus::Queued, known.number),
+                    None => *run = self.reserve(1),
                 }
                 self.starting = Some(self.now());
             }
@@ -178,8 +195,18 @@ impl App {
         self.send(Command::Start { run: 0, experiment: Box::new(experiment) });
     }
 
+    /// Queues what waited when the window was closed.
+    pub(super) fn queue_waiting(&mut self) {
+        for text in std::mem::take(&mut self.session.waiting) {
+            match ExperimentConfig::parse(&text, "a run that waited") {
+                Ok(experiment) => self.send(Command::Start { run: 0, experiment: Box::new(experiment) }),
+                Err(error) => self.tell(Level::Error, format!("A run that waited cannot be queued again: {error}")),
+            }
+        }
+    }
+
     fn watch_it_forget(&mut self) {
-        match self.preset("demo") {
+        match self.demonstration() {
             Ok(experiment) => {
                 self.start(experiment);
                 self.show_forgetting();
@@ -194,6 +221,13 @@ impl App {
                 self.docking.show(kind);
             }
         }
+    }
+
+    /// What the large button starts: the preset, scored between the tasks' ends as well, so that the matrix lives.
+    pub(super) fn demonstration(&self) -> Result<ExperimentConfig, String> {
+        let mut experiment = self.preset("demo")?;
+        (experiment.evaluation.every_steps, experiment.evaluation.subset) = (LIVE_EVERY, LIVE_SUBSET);
+        Ok(experiment)
     }
 
     /// An experiment of the catalogue.
@@ -212,29 +246,29 @@ impl App {
         }
     }
 
-    /// Stops the run in progress; with `queue` nothing follows it.
+    /// Stops the run in progress, or the one that is about to begin; with `queue` nothing follows it.
     fn stop(&mut self, queue: bool) {
-        if queue {
-            let queued: Vec<usize> =
-                self.state.runs.iter().filter(|run| run.status == RunStatus::Queued).map(|run| run.number).collect();
-            for run in queued {
-                self.send(Command::Unqueue { run });
-            }
+        let queued = self.state.runs.iter().filter(|run| run.status == RunStatus::Queued).map(|run| run.number);
+        let dropped = match (queue, self.state.active) {
+            (true, _) => usize::MAX,
+            (false, None) => 1,
+            (false, Some(_)) => 0,
+        };
+        for run in queued.take(dropped).collect::<Vec<_>>() {
+            self.send(Command::Unqueue { run });
         }
         self.send(Command::Steer { steer: Steer::Stop });
     }
 
+    /// Goes on with what the last session left: the run that was interrupted, then those that waited.
     fn resume(&mut self) {
-        let Some(folder) = self.session.interrupted.clone().filter(|_| !self.is_starting()) else { return };
-        let known = self.state.runs.iter().find(|run| run.folder.as_ref() == Some(&folder)).map(|run| run.number);
-        let run = known.unwrap_or_else(|| self.state.next_run_number());
-        self.send(Command::ResumeRun { run, folder });
-        for text in std::mem::take(&mut self.session.waiting) {
-            match ExperimentConfig::parse(&text, "a run that waited") {
-                Ok(experiment) => self.send(Command::Start { run: 0, experiment: Box::new(experiment) }),
-                Err(error) => self.tell(Level::Error, format!("A run that waited cannot be queued again: {error}")),
-            }
+        if self.is_starting() {
+            return;
         }
+        if let Some(folder) = self.session.interrupted.clone() {
+            self.send(Command::ResumeRun { run: usize::MAX, folder });
+        }
+        self.queue_waiting();
         self.show_forgetting();
     }
 
@@ -246,7 +280,7 @@ impl App {
                 let (again, new): (Vec<String>, Vec<String>) =
                     paths.into_iter().partition(|path| known.iter().any(|task| task.source() == path));
                 for path in again {
-                    self.tell(Level::Warning, format!("{path} is among the tasks already"));
+                    self.read_again(&path);
                 }
                 if !new.is_empty() {
                     self.edit("added tasks", |draft| draft.tasks.extend(new.into_iter().map(TaskConfig::Source)));
@@ -256,8 +290,12 @@ impl App {
             Purpose::ModelFolder => {
                 let Some(path) = paths.into_iter().next() else { return };
                 self.session.opened_model(&path);
-                self.edit("model", |draft| draft.model = path);
+                self.edit(&format!("model {path}"), |draft| draft.model = path);
                 self.docking.show(PanelKind::Model);
+            }
+            Purpose::ModelFile => {
+                let folder = paths.first().and_then(|path| words::folder(path)).map(str::to_string);
+                self.opened(&Purpose::ModelFolder, folder.into_iter().collect());
             }
             Purpose::RunFolder => {
                 for folder in paths {
@@ -274,15 +312,27 @@ impl App {
             Purpose::AdapterFolder => {
                 let Some(path) = paths.into_iter().next() else { return };
                 let name = words::file_name(&path).to_string();
-                self.copy_later = Some(path);
+                self.state.add_adapter_folder(path);
                 self.docking.show(PanelKind::Paths);
                 self.tell(
                     Level::Info,
-                    format!("The path of {name} is on the clipboard: paste it as an adapter of the Paths or the Landscape panel"),
+                    format!("{name} can be chosen in the Paths and the Landscape panel, among the opened folders"),
                 );
             }
         }
         self.welcome = self.welcome && matches!(purpose, Purpose::RunFolder | Purpose::Capsule);
+    }
+
+    /// A task's file may have been changed since it was read.
+    fn read_again(&mut self, path: &str) {
+        let draft = &self.state.draft.config;
+        let ids: Vec<u64> =
+            draft.tasks.iter().filter(|task| task.source() == path).map(|task| task_id(task, draft)).collect();
+        for id in ids {
+            self.state.tasks.remove(&id);
+        }
+        self.inspector.forget_unanswered(&self.state);
+        self.tell(Level::Info, format!("{path} is among the tasks already and is read again"));
     }
 
     /// Something was dropped on the window.
@@ -292,7 +342,10 @@ impl App {
         });
         paths.extend(platform::dropped().iter().map(|path| path.display().to_string()));
         let mut tasks = Vec::new();
-        for path in paths {
+        // Several files of one model mean its folder once.
+        let mut meant: Vec<String> = paths.into_iter().map(|path| dropped::meant(path, self.files.as_ref())).collect();
+        meant.dedup();
+        for path in meant {
             match dropped::kind(&path, self.files.as_ref()) {
                 dropped::Kind::Known(Purpose::TaskFiles) => tasks.push(path),
                 dropped::Kind::Known(purpose) => self.opened(&purpose, vec![path]),

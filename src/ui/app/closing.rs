@@ -58,18 +58,16 @@ impl App {
     }
 
     fn begin_closing(&mut self) {
-        let queued: Vec<(usize, Option<String>)> = self
-            .state
-            .runs
-            .iter()
-            .filter(|run| run.status == RunStatus::Queued)
-            .map(|run| (run.number, run.experiment.to_toml().ok()))
-            .collect();
+        let queued = self.state.runs.iter().filter(|run| run.status == RunStatus::Queued);
+        let (again, new): (Vec<_>, Vec<_>) = queued.partition(|run| run.folder.is_some());
         // What waits is taken out first, or the engine would begin it as soon as this run stops.
-        for (run, _) in &queued {
-            self.link.send(Command::Unqueue { run: *run });
+        for run in again.iter().chain(&new) {
+            self.link.send(Command::Unqueue { run: run.number });
         }
-        self.session.waiting = queued.into_iter().filter_map(|(_, text)| text).collect();
+        if let Some(folder) = again.first().and_then(|run| run.folder.clone()) {
+            self.session.interrupted.get_or_insert(folder);
+        }
+        self.session.waiting.extend(new.iter().filter_map(|run| run.experiment.to_toml().ok()));
         self.closing = Closing::Saving { since_secs: self.now(), run: None };
         self.stop_for_closing();
     }
@@ -111,7 +109,10 @@ impl App {
                 self.closing = Closing::Go;
                 ctx.send_viewport_cmd(ViewportCommand::Close);
             }
-            (_, true) => self.closing = Closing::No,
+            (_, true) => {
+                self.closing = Closing::No;
+                self.queue_waiting();
+            }
             _ => {}
         }
     }

@@ -154,7 +154,7 @@ fn runs(state: &AppState, session: &Session) -> Vec<Entry> {
             .when(ready),
         entry(GROUP, "run.watch", "Watch it forget", Effect::Do(Action::WatchItForget)).when(ready),
         entry(GROUP, "run.resume", "Resume last session", Effect::Resume)
-            .when(ready && session.interrupted.is_some() && progress == Progress::Idle),
+            .when(ready && session.can_resume() && progress == Progress::Idle),
     ]
 }
 
@@ -216,11 +216,11 @@ fn open_and_save(state: &AppState, session: &Session) -> Vec<Entry> {
         entries.push(save("save.link", "Copy a link to this page with the settings of the form", Output::Link));
     }
     for path in &session.recent_runs {
-        let title = format!("Open recent: {}", super::words::file_name(path));
+        let title = format!("Open recent: {}", crate::ui::words::file_name(path));
         entries.push(entry(GROUP, &format!("recent.run.{path}"), title, Effect::OpenRun(path.clone())));
     }
     for path in &session.recent_models {
-        let title = format!("Use recent model: {}", super::words::file_name(path));
+        let title = format!("Use recent model: {}", crate::ui::words::file_name(path));
         entries.push(entry(GROUP, &format!("recent.model.{path}"), title, Effect::UseModel(path.clone())));
     }
     entries

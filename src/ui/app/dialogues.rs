@@ -1,11 +1,11 @@
 //! Questions that lie over the window until they are answered: one at a time.
 
 use super::App;
-use super::words;
 use crate::engine::protocol::{Command, Event};
 use crate::ui::action::Purpose;
 use crate::ui::state::run::RunStatus;
 use crate::ui::theme::Theme;
+use crate::ui::words;
 use egui::{Button, Context, Id, Modal, RichText, Ui};
 
 /// What is asked.

@@ -11,9 +11,8 @@ use egui_tiles::{
 use std::collections::BTreeSet;
 
 /// Panels that share a place: one that was closed comes back beside its neighbours.
-const GROUPS: [&[PanelKind]; 4] = [
-    &[PanelKind::Model, PanelKind::Tasks],
-    &[PanelKind::Training],
+const GROUPS: [&[PanelKind]; 3] = [
+    &[PanelKind::Model, PanelKind::Tasks, PanelKind::Training],
     &[PanelKind::Forgetting, PanelKind::Paths, PanelKind::Landscape],
     &[PanelKind::Buffer, PanelKind::Runs, PanelKind::Generate, PanelKind::Log],
 ];
@@ -23,15 +22,15 @@ pub struct Docking {
     tree: Tree<PanelKind>,
 }
 
-/// Four groups, for a window of 1280 by 800: model and tasks over the settings on the left, what is forgotten in the
-/// middle, the buffer and the runs on the right.
+/// Three groups, for a window of 1280 by 800: what is trained and how on the left; on the right what is forgotten, wide
+/// enough for two matrices, over the buffer and the runs.
 fn first_layout() -> Tree<PanelKind> {
     let mut tiles = Tiles::default();
     let group = |tiles: &mut Tiles<PanelKind>, kinds: &[PanelKind]| {
         let panes = kinds.iter().map(|kind| tiles.insert_pane(*kind)).collect();
         tiles.insert_tab_tile(panes)
     };
-    let [setup, training, forgetting, memory] = GROUPS.map(|kinds| group(&mut tiles, kinds));
+    let [setup, forgetting, memory] = GROUPS.map(|kinds| group(&mut tiles, kinds));
     let split = |tiles: &mut Tiles<PanelKind>, dir, children: &[TileId], shares: &[f32]| {
         let mut linear = Linear::new(dir, children.to_vec());
         for (child, share) in children.iter().zip(shares) {
@@ -39,9 +38,12 @@ fn first_layout() -> Tree<PanelKind> {
         }
         tiles.insert_container(Container::Linear(linear))
     };
-    let middle = split(&mut tiles, LinearDir::Vertical, &[training, forgetting], &[1.0, 1.0]);
-    let root = split(&mut tiles, LinearDir::Horizontal, &[setup, middle, memory], &[0.26, 0.44, 0.30]);
-    Tree::new(Id::unique("panels"), root, tiles)
+    let seen = split(&mut tiles, LinearDir::Vertical, &[forgetting, memory], &[0.66, 0.34]);
+    let root = split(&mut tiles, LinearDir::Horizontal, &[setup, seen], &[0.36, 0.64]);
+    let mut tree = Tree::new(Id::unique("panels"), root, tiles);
+    // The model and the tasks are there from the start; what people look at first is the training.
+    tree.make_active(|_, tile| matches!(tile, Tile::Pane(PanelKind::Training)));
+    tree
 }
 
 /// A layout from elsewhere is used only if every tile is reached once and no panel stands twice.
@@ -239,7 +241,7 @@ mod tests {
         assert!(is_sound(docking.tree()));
         assert!(PanelKind::ALL.iter().all(|kind| docking.is_open(*kind)));
         let visible = docking.visible();
-        for kind in [PanelKind::Model, PanelKind::Training, PanelKind::Forgetting, PanelKind::Buffer] {
+        for kind in [PanelKind::Training, PanelKind::Forgetting, PanelKind::Buffer] {
             assert!(visible.contains(&kind), "{kind:?}");
         }
         assert!(!visible.contains(&PanelKind::Log));

@@ -1,8 +1,8 @@
 //! What a path is for, judged by its name and by the files that a folder holds.
 
-use super::words;
 use crate::ui::action::Purpose;
 use crate::ui::files::Files;
+use crate::ui::words;
 
 /// What can be done with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,20 @@ pub enum Kind {
 }
 
 /// Endings of task files.
-const TASKS: [&str; 5] = ["json", "jsonl", "csv", "tsv", "parquet"];
+const TASKS: [&str; 6] = ["json", "jsonl", "ndjson", "csv", "tsv", "parquet"];
+
+/// The folder of a model or an adapter for one of its files; any other path as it is.
+#[must_use]
+pub fn meant(path: String, files: &dyn Files) -> String {
+    let name = words::file_name(&path);
+    let of_model = words::extension(name) == "safetensors"
+        || ["config.json", "tokenizer.json", "generation_config.json", "adapter_config.json"].contains(&name)
+        || name.ends_with(".safetensors.index.json");
+    let folder = words::folder(&path).filter(|folder| {
+        of_model && ["config.json", "adapter_config.json"].iter().any(|name| files.holds(folder, name))
+    });
+    folder.map(str::to_string).unwrap_or(path)
+}
 
 /// What a file or folder that was dropped on the window is for.
 #[must_use]
@@ -69,6 +82,15 @@ mod tests {
             ("/x/run.thalweg", Purpose::Capsule),
         ] {
             assert_eq!(kind(path, &files), Kind::Known(purpose), "{path}");
+        }
+        for (file, folder) in [
+            ("/m/SmolLM2-135M/model.safetensors", "/m/SmolLM2-135M"),
+            ("/m/SmolLM2-135M/config.json", "/m/SmolLM2-135M"),
+            ("/a/adapter/adapter_model.safetensors", "/a/adapter"),
+            ("/x/config.json", "/x/config.json"),
+            ("/m/SmolLM2-135M/train.json", "/m/SmolLM2-135M/train.json"),
+        ] {
+            assert_eq!(meant(file.into(), &files), folder, "{file}");
         }
         assert_eq!(kind("/x/things", &files), Kind::Folder);
         assert!(matches!(kind("/x/a.docx", &files), Kind::Unknown(sentence) if sentence.contains(".docx")));

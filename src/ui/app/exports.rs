@@ -2,13 +2,13 @@
 
 use super::App;
 use super::commands::Output;
-use super::words;
 use crate::engine::protocol::{AdapterSource, Command, Level};
 use crate::engine::report_csv::matrix_csv;
 use crate::platform;
 use crate::ui::action::{Action, Export};
 use crate::ui::address;
 use crate::ui::files::Chosen;
+use crate::ui::words;
 use egui::Context;
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ impl App {
             Output::Link => {
                 let link = platform::address().zip(address::write(&self.state.draft.config, None));
                 if let Some((page, settings)) = link {
-                    self.copy_later = Some(format!("{page}#{settings}"));
+                    ctx.copy_text(format!("{page}#{settings}"));
                     self.tell(Level::Info, "The link is on the clipboard");
                 }
                 return;
@@ -116,12 +116,12 @@ impl App {
                 Ok(Export::Picture { name: "thalweg.png".into(), area })
             }
             Output::Matrix => run.ok_or_else(no_run).map(|run| Export::Text {
-                name: format!("matrix-{}.csv", words::plain_name(&run.title)),
+                name: format!("matrix-{}.csv", words::slug(&run.title)),
                 content: matrix_csv(&run.report),
             }),
             Output::Capsule => {
                 run.and_then(|run| Some((run, run.folder.clone()?))).ok_or_else(no_run).map(|(run, folder)| {
-                    let name = format!("{}.thalweg", words::plain_name(&run.title));
+                    let name = format!("{}.thalweg", words::slug(&run.title));
                     let command = Command::SaveCapsule { run: run.number, folder, path: String::new() };
                     Export::Command { name, command: Box::new(command) }
                 })
@@ -129,7 +129,7 @@ impl App {
             Output::Adapter => run.and_then(|run| Some((run, run.adapters.last()?))).ok_or_else(no_run).map(
                 |(run, (_, learner, path))| {
                     let from = AdapterSource::Folder { path: path.clone() };
-                    let name = words::plain_name(&format!("{} {learner}", run.title));
+                    let name = words::slug(&format!("{} {learner}", run.title));
                     let command = Command::ExportAdapter { from, path: String::new() };
                     Export::Command { name, command: Box::new(command) }
                 },

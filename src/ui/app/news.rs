@@ -64,6 +64,8 @@ impl App {
                 self.no_longer_interrupted(folder.as_ref());
                 self.toasts.push(Level::Info, format!("{title} is complete"), now);
             }
+            // One that could not even be found again is no longer offered.
+            News::Failed(run) if self.state.run(run).is_none() => self.session.interrupted = None,
             News::Failed(_) => self.interrupted(folder),
             News::Deleted(_) => self.no_longer_interrupted(folder.as_ref()),
             News::Downloaded => self.toasts.push(Level::Info, "The download is complete", now),
@@ -107,9 +109,9 @@ impl App {
                     Level::Warning,
                     format!("The form starts with the demonstration, since it could not be read: {error}"),
                 );
-                self.preset("demo")
+                self.demonstration()
             }
-            None => self.preset("demo"),
+            None => self.demonstration(),
         };
         match draft {
             Ok(config) => self.state.draft = Draft::new(config),

@@ -1,10 +1,10 @@
 //! The bar at the bottom: device, model, memory, what is being done, how fast, how long still.
 
-use super::words;
 use crate::engine::config::BUILTIN_MODEL;
 use crate::ui::state::AppState;
 use crate::ui::state::run::RunStatus;
 use crate::ui::theme::Theme;
+use crate::ui::words;
 use egui::text::LayoutJob;
 use egui::{Frame, Label, Margin, Panel, ProgressBar, RichText, Role, Stroke, TextFormat, TextStyle, Ui, WidgetInfo};
 

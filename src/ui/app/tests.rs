@@ -4,6 +4,7 @@ mod closing;
 mod course;
 mod keyboard;
 mod opening;
+mod resuming;
 
 use super::App;
 use crate::engine::protocol::{Command, Event};

@@ -1,11 +1,11 @@
 //! The card in the middle while there is no run: one large button, and quieter ways to begin.
 
 use super::commands::Effect;
-use super::words;
 use crate::ui::action::{Action, Purpose};
 use crate::ui::session::Session;
 use crate::ui::state::AppState;
 use crate::ui::theme::Theme;
+use crate::ui::words;
 use egui::{Align, Align2, Area, Button, Id, Layout, Order, Rect, RichText, ScrollArea, TextStyle, Ui, vec2};
 
 /// Draws the card over `room`; `started` says that something was begun and is not there yet.
@@ -55,24 +55,29 @@ fn contents(ui: &mut Ui, theme: &Theme, state: &AppState, session: &Session, sta
     }
     ui.add_space(Theme::GAP);
     let about = if state.engine.ready {
-        "Trains the embedded model on eight small tasks, one after another, first by plain fine-tuning and then with I-LoRA. It takes under a minute and needs nothing but this computer."
+        "Trains the embedded model on eight small tasks, one after another, first by plain fine-tuning and then with I-LoRA. It takes a minute or two and needs nothing but this computer."
     } else {
         "The engine is starting."
     };
     ui.label(about);
     ui.add_space(Theme::GROUP_GAP);
-    if let Some(folder) = &session.interrupted {
+    if session.can_resume() {
         let resume = Button::new("Resume last session").min_size(vec2(200.0, Theme::TARGET));
-        let tip = format!("Goes on with {folder} at its checkpoint.");
+        let tip = match &session.interrupted {
+            Some(folder) => format!("Goes on with {folder} at its checkpoint."),
+            None => "Starts the runs that waited when the window was closed.".to_string(),
+        };
         if ui.add_enabled(ready, resume).on_hover_text(tip).clicked() {
             effects.push(Effect::Resume);
         }
         let waiting = match session.waiting.len() {
-            0 => String::new(),
-            1 => ", then one run that waited".to_string(),
-            several => format!(", then {several} runs that waited"),
+            0 => None,
+            1 => Some("one run that waited".to_string()),
+            several => Some(format!("{several} runs that waited")),
         };
-        ui.label(RichText::new(format!("{}{waiting}", words::file_name(folder))).small().color(theme.muted()));
+        let first = session.interrupted.as_deref().map(|folder| words::file_name(folder).to_string());
+        let all: Vec<String> = first.into_iter().chain(waiting).collect();
+        ui.label(RichText::new(all.join(", then ")).small().color(theme.muted()));
         ui.add_space(Theme::GAP);
     }
     ui.label(RichText::new("Or with something of your own").color(theme.muted()));
@@ -99,6 +104,7 @@ fn words_for(purpose: &Purpose) -> (&'static str, &'static str) {
         Purpose::ModelFolder => {
             ("Open a model folder", "A folder with config.json, model.safetensors and tokenizer.json.")
         }
+        Purpose::ModelFile => ("Open a model by a file", "config.json or a .safetensors file in the model's folder."),
         Purpose::TaskFiles => ("Add task files", "JSON, JSONL, CSV, TSV or Parquet."),
         Purpose::RunFolder => ("Open a run", "A run's folder, or a folder of runs."),
         Purpose::Capsule => ("Open a capsule", "A .thalweg file: a whole run in one file."),

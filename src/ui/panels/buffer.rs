@@ -1,8 +1,8 @@
 //! The replay buffer of the selected run: every item as a dot, on a map or as a card, each task's share over time, and the
 //! ways to pin, drop and add items and to try another policy.
 //!
-//! In reading order: [`reading`] (what colours mean), [`arrangement`] (which items in which order), the views [`dots`],
-//! [`map`], [`cards`] and [`shares`], then [`details`] of one item and [`policy`].
+//! In reading order: `reading` (what colours mean), `arrangement` (which items in which order), the views `dots`,
+//! `map`, `cards` and `shares`, then `details` of one item and `policy`.
 //!
 //! Invariant: nothing is sorted, coloured or laid out for all items in a frame in which neither they nor the choice changed.
 

@@ -29,8 +29,6 @@ use scene::{Key, Scene};
 
 /// Numbers of planes begin here, so that no path has them.
 const FIRST_NUMBER: u64 = 2_000_000;
-/// Above this width the form stands beside the map.
-const BESIDE: f32 = 820.0;
 
 /// A plane that was asked for.
 #[derive(Debug)]
@@ -73,7 +71,7 @@ impl Panel for LandscapePanel {
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let choices = adapters::choices(context.state, &self.form.folders.paths);
+        let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
         for measured in &mut self.measured {
             let told = context.state.planes.get(&measured.watched.id).map(Into::into);
@@ -85,27 +83,13 @@ impl Panel for LandscapePanel {
                              training took between them, as a map and as a surface one can turn.";
                 adapters::nothing_yet(ui, context, about);
                 self.form.folders.show(ui, context);
-            } else if ui.available_width() >= BESIDE {
-                ui.horizontal_top(|ui| {
-                    ui.vertical(|ui| {
-                        ui.set_width(300.0);
-                        self.ask(ui, context, &choices);
-                        self.status(ui, context);
-                    });
-                    ui.separator();
-                    ui.vertical(|ui| {
-                        ui.set_width(ui.available_width());
-                        self.look(ui, context);
-                    });
-                });
             } else {
-                let fold = std::mem::take(&mut self.fold).then_some(false);
-                egui::CollapsingHeader::new("Choose a plane").default_open(true).open(fold).show_unindented(ui, |ui| {
-                    self.ask(ui, context, &choices);
+                let fold = std::mem::take(&mut self.fold);
+                adapters::arrange(ui, "Choose a plane", fold, |ui, part| match part {
+                    adapters::Part::Ask => self.ask(ui, context, &choices),
+                    adapters::Part::Status => self.status(ui, context),
+                    adapters::Part::Look => self.look(ui, context),
                 });
-                self.status(ui, context);
-                ui.separator();
-                self.look(ui, context);
             }
         });
     }

@@ -26,8 +26,6 @@ const FIRST_NUMBER: u64 = 1_000_000;
 /// Why a point is not asked for while a run goes on.
 pub(super) const BUSY: &str =
     "A run is in progress. The model answers at this point when the run is over; the curves stay as they are.";
-/// Above this width the form stands beside the curves.
-const BESIDE: f32 = 820.0;
 
 /// A path that was asked for.
 #[derive(Debug)]
@@ -66,7 +64,7 @@ impl Panel for PathsPanel {
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let choices = adapters::choices(context.state, &self.form.folders.paths);
+        let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
         for measured in &mut self.measured {
             measured.watched.keep_up(context.state, context.state.paths.get(&measured.watched.id).map(Into::into));
@@ -77,27 +75,13 @@ impl Panel for PathsPanel {
                              between two tasks, and does a curve walk around it? A slider moves the model along the way.";
                 adapters::nothing_yet(ui, context, about);
                 self.form.folders.show(ui, context);
-            } else if ui.available_width() >= BESIDE {
-                ui.horizontal_top(|ui| {
-                    ui.vertical(|ui| {
-                        ui.set_width(300.0);
-                        self.ask(ui, context, &choices);
-                        self.status(ui, context);
-                    });
-                    ui.separator();
-                    ui.vertical(|ui| {
-                        ui.set_width(ui.available_width());
-                        self.look(ui, context);
-                    });
-                });
             } else {
-                let fold = std::mem::take(&mut self.fold).then_some(false);
-                egui::CollapsingHeader::new("Choose a path").default_open(true).open(fold).show_unindented(ui, |ui| {
-                    self.ask(ui, context, &choices);
+                let fold = std::mem::take(&mut self.fold);
+                adapters::arrange(ui, "Choose a path", fold, |ui, part| match part {
+                    adapters::Part::Ask => self.ask(ui, context, &choices),
+                    adapters::Part::Status => self.status(ui, context),
+                    adapters::Part::Look => self.look(ui, context),
                 });
-                self.status(ui, context);
-                ui.separator();
-                self.look(ui, context);
             }
         });
     }
@@ -271,5 +255,7 @@ fn export(ui: &mut Ui, context: &mut Context<'_>, report: &PathReport, name: &st
     });
 }
 
+#[cfg(test)]
+pub(in crate::ui::panels) mod stage;
 #[cfg(test)]
 mod tests;

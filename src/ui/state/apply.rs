@@ -25,8 +25,14 @@ impl AppState {
                 (self.engine.device, self.engine.device_reason) = (name, reason);
             }
             Event::RunQueued { run, method_label, experiment } => {
-                self.runs.retain(|known| known.number != run);
-                self.runs.push(RunView::new(run, &method_label, *experiment));
+                match self.runs.iter_mut().find(|known| known.number == run && known.folder.is_some()) {
+                    // It goes on: what is known of it stays.
+                    Some(known) => (known.status, known.experiment) = (RunStatus::Queued, *experiment),
+                    None => {
+                        self.runs.retain(|known| known.number != run);
+                        self.runs.push(RunView::new(run, &method_label, *experiment));
+                    }
+                }
                 if self.active.is_none() {
                     self.selected = Some(run);
                 }
@@ -48,8 +54,13 @@ impl AppState {
                     view.status = RunStatus::Running;
                     (view.steps_done, view.steps_total) = (steps_done, steps_total);
                     view.folder = folder.or_else(|| view.folder.take());
-                    if let Some(report) = report {
-                        take_report(view, *report);
+                    match report {
+                        // The window's own curves have all steps, the report's are thinned.
+                        Some(report) if !view.curves.learning_rate.is_empty() => {
+                            view.report = RunReport { steps: Vec::new(), ..*report };
+                        }
+                        Some(report) => take_report(view, *report),
+                        None => {}
                     }
                 });
             }
@@ -113,10 +124,23 @@ impl AppState {
                 self.tell(now_secs, Level::Error, message);
             }
             Event::Unqueued { run } => {
-                self.runs.retain(|view| view.number != run || view.status != RunStatus::Queued);
-                self.forget_choice(run);
+                match self.runs.iter_mut().find(|view| view.number == run && view.folder.is_some()) {
+                    // One that was to go on stays as it was.
+                    Some(view) if view.status == RunStatus::Queued => view.status = RunStatus::Stopped,
+                    Some(_) => {}
+                    None => {
+                        self.runs.retain(|view| view.number != run || view.status != RunStatus::Queued);
+                        self.forget_choice(run);
+                    }
+                }
             }
-            Event::RunOpened { run, folder, experiment, report, steps, buffer, adapters, resumable } => {
+            Event::RunOpened { run, folder, experiment, report, steps, steps_total, buffer, adapters, resumable } => {
+                // One folder is one row.
+                let row = self.runs.iter().find(|known| folder.is_some() && known.folder == folder);
+                if row.is_some_and(|row| row.status.is_active() || row.status == RunStatus::Queued) {
+                    return;
+                }
+                let run = row.map_or(run, |row| row.number);
                 let label = report.as_ref().map_or_else(String::new, |report| report.method_label.clone());
                 let mut view = RunView::new(run, &label, *experiment);
                 let finished = report.as_ref().is_some_and(|report| !report.learners.is_empty() && !resumable);
@@ -128,6 +152,7 @@ impl AppState {
                 if !steps.is_empty() {
                     take_steps(&mut view, &steps);
                 }
+                view.steps_total = steps_total;
                 if let Some(change) = buffer {
                     view.buffer.apply(*change);
                 }
@@ -171,9 +196,10 @@ impl AppState {
                 self.tell(now_secs, Level::Info, format!("downloaded to {folder}"));
                 self.downloads.entry(id).or_default().ended = Some(Ok(folder));
             }
-            Event::DownloadFailed { id, message } => {
+            Event::DownloadFailed { id, message, cancelled } => {
                 self.downloads.entry(id).or_default().ended = Some(Err(message.clone()));
-                self.tell(now_secs, Level::Error, message);
+                // Whoever cancelled it knows.
+                self.tell(now_secs, if cancelled { Level::Info } else { Level::Error }, message);
             }
             Event::Generated { id, source, text, done, tokens_per_sec } => {
                 let view = self.generations.entry(id).or_default();
@@ -216,8 +242,24 @@ impl AppState {
                     self.end_run(run, RunStatus::Failed(message.clone()));
                 }
                 self.engine.phase = "idle".into();
+                self.fail_unfinished(&message);
                 self.tell(now_secs, Level::Error, message);
             }
+        }
+    }
+
+    /// What the engine was asked and has not answered, it will not answer any more.
+    fn fail_unfinished(&mut self, message: &str) {
+        for view in self.generations.values_mut() {
+            if view.failed.is_none() && (view.columns.is_empty() || view.columns.iter().any(|(_, done)| !done)) {
+                view.failed = Some(message.to_string());
+            }
+        }
+        for view in self.paths.values_mut().filter(|view| !view.done) {
+            (view.failed, view.done) = (Some(message.to_string()), true);
+        }
+        for view in self.planes.values_mut().filter(|view| !view.done) {
+            (view.failed, view.done) = (Some(message.to_string()), true);
         }
     }
 

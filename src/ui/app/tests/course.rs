@@ -76,7 +76,7 @@ fn a_run_in_progress_is_not_deleted() {
 #[test]
 fn the_bars_say_what_goes_on() {
     let bench = Bench::running();
-    for text in ["CPU (2 threads)", "training: ", "embedded", "25.0 steps/s", "18 000 tokens/s"] {
+    for text in ["CPU (2 threads)", "training: ", "embedded", "25.0 steps/s", "18,000 tokens/s"] {
         assert!(bench.shows(text), "{text}");
     }
     assert!(bench.harness.query_by_label("Pause").is_some());

@@ -4,6 +4,7 @@ use crate::engine::protocol::buffer::BufferItem;
 use crate::ui::state::buffer::BufferView;
 use crate::ui::state::run::RunView;
 use crate::ui::theme::Theme;
+pub use crate::ui::words::{counted, grouped};
 use egui::Color32;
 
 /// From so many losses on, the scale ends where 98 of 100 lie below, so that one outlier does not hide the others.
@@ -135,24 +136,6 @@ pub fn unmeasured(theme: Theme) -> Color32 {
     Theme::faint(theme.muted(), 0.45)
 }
 
-/// A whole number with thousands told apart.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `one item`, `1,200 items`.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(number)) }
-}
-
 /// A loss with two places, or a dash.
 pub fn loss_text(loss: Option<f64>) -> String {
     loss.map_or_else(|| "-".to_string(), |loss| format!("{loss:.2}"))
@@ -218,11 +201,5 @@ mod tests {
         assert_eq!(shade(Reading::Task, &item(4, None, None)), theme.task(1));
         assert_eq!(shade(Reading::LossFast, &item(4, Some(1.0), None)), theme.heat(Some(0.25)));
         assert_eq!(shade(Reading::LossSlow, &item(4, Some(1.0), None)), unmeasured(theme));
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!([7, 999, 7_200, 1_000_000].map(grouped), ["7", "999", "7,200", "1,000,000"]);
-        assert_eq!((counted(1, "item", "items"), counted(0, "item", "items")), ("1 item".into(), "0 items".into()));
     }
 }

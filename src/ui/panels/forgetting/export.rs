@@ -7,6 +7,7 @@ use crate::ui::action::{Action, Export};
 use crate::ui::panel::Context;
 use crate::ui::state::run::RunView;
 use crate::ui::widgets::matrix::{captioned_matrix_svg, matrix_text};
+use crate::ui::words::slug;
 use egui::{Rect, Ui};
 
 /// The menu; `picture` is where the matrices were drawn.
@@ -62,14 +63,6 @@ fn caption(run: &RunView, learner: &LearnerReport) -> String {
         caption.push_str(&format!("\n{}", report.command));
     }
     caption
-}
-
-/// A name for a file: small letters, digits and dashes.
-pub fn slug(text: &str) -> String {
-    let letters =
-        text.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
-    let dashed: String = letters.collect();
-    dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 /// A line for each point of each learner's curve; `scored` says whether all examples were scored or a subset.

@@ -169,7 +169,7 @@ pub fn detail(ui: &mut Ui, context: &mut Context<'_>, run: &RunView, chosen: &Ch
                     let after = names.get(chosen.row).copied().unwrap_or("task");
                     let from = AdapterSource::Folder { path: path.clone() };
                     let command = Box::new(Command::ExportAdapter { from, path: String::new() });
-                    let name = super::export::slug(&format!("{name} after {after}"));
+                    let name = crate::ui::words::slug(&format!("{name} after {after}"));
                     context.actions.push(Action::Export(Export::Command { name, command }));
                 }
                 if ui.button("Open Paths").clicked() {

@@ -3,51 +3,14 @@
 use super::*;
 use crate::engine::landscape_report::{PlaneMark, PlaneTrack};
 use crate::engine::protocol::{AdapterSource, Event};
-use crate::ui::sample;
+use crate::ui::panels::paths::stage::{self, folder};
 use egui::accesskit::Role;
 use egui_kittest::{Harness, kittest::Queryable as _};
 
-struct World {
-    panel: LandscapePanel,
-    state: AppState,
-    actions: Vec<Action>,
-    now_secs: f64,
-}
-
-impl World {
-    fn new() -> Self {
-        let mut state = sample::state();
-        for (number, learners) in [(0, &["model"][..]), (1, &["working", "long_term"])] {
-            state.runs[number].adapters = (0..8)
-                .flat_map(|task| learners.iter().map(move |name| (task, (*name).to_string(), path(number, task, name))))
-                .collect();
-        }
-        Self { panel: LandscapePanel::default(), state, actions: Vec::new(), now_secs: 0.0 }
-    }
-
-    fn commands(&mut self) -> Vec<Command> {
-        let sent = std::mem::take(&mut self.actions).into_iter();
-        sent.filter_map(|action| if let Action::Send(command) = action { Some(*command) } else { None }).collect()
-    }
-}
-
-fn path(run: usize, task: usize, learner: &str) -> String {
-    format!("runs/{run}/adapters/{task}/{learner}")
-}
-
-fn folder(run: usize, task: usize, learner: &str) -> AdapterSource {
-    AdapterSource::Folder { path: path(run, task, learner) }
-}
+type World = crate::ui::panels::paths::stage::World<LandscapePanel>;
 
 fn harness(world: World) -> Harness<'static, World> {
-    Harness::builder().with_size([1100.0, 1600.0]).with_max_steps(12).build_ui_state(
-        |ui, world: &mut World| {
-            let World { panel, state, actions, now_secs } = world;
-            let theme = Theme::default();
-            panel.show(ui, &mut Context { state, theme: &theme, actions, now_secs: *now_secs });
-        },
-        world,
-    )
+    stage::harness(world, [1100.0, 1600.0])
 }
 
 /// 5 by 4 points of a bowl with its floor at (1, 1), two tasks, one track, and one adapter beside the plane.

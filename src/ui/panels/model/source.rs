@@ -80,9 +80,15 @@ impl SourceChooser {
             "A folder with config.json, model.safetensors (or its shards) and tokenizer.json. It can also be dropped on the \
              window.",
         );
-        if ui.button("Choose a folder…").clicked() {
-            context.actions.push(Action::Open(Purpose::ModelFolder));
-        }
+        ui.horizontal_wrapped(|ui| {
+            if ui.button("Choose a folder…").clicked() {
+                context.actions.push(Action::Open(Purpose::ModelFolder));
+            }
+            let by_file = ui.button("Choose one of its files…");
+            if by_file.on_hover_text("config.json or a .safetensors file: its folder is used.").clicked() {
+                context.actions.push(Action::Open(Purpose::ModelFile));
+            }
+        });
         let label = ui.label("or its path").id;
         let texts = ("/folder/of/the/model", "Use", "Write the path of a folder first.");
         let ready = |path: &str| !path.trim().is_empty();

@@ -153,12 +153,12 @@ fn a_failed_download_is_retried_under_a_number_of_its_own() {
     let mut harness = open(sample::state());
     download(&mut harness, "owner/name");
     tell(&mut harness, progressed(0, 50_000_000));
-    tell(&mut harness, Event::DownloadFailed { id: 0, message: "The connection broke.".into() });
+    tell(&mut harness, Event::DownloadFailed { id: 0, message: "The connection broke.".into(), cancelled: false });
     assert!(harness.query_by_label("The connection broke.").is_some());
     click(&mut harness, "Retry");
     assert_eq!(commands(&harness).last(), Some(&Command::Download { id: 1, address: "owner/name".into() }));
     assert!(harness.query_by_label("The connection broke.").is_none(), "the new attempt stands in its place");
-    tell(&mut harness, Event::DownloadFailed { id: 1, message: "The disk is full.".into() });
+    tell(&mut harness, Event::DownloadFailed { id: 1, message: "The disk is full.".into(), cancelled: false });
     click(&mut harness, "Remove from list");
     assert!(harness.query_by_label("The disk is full.").is_none());
     assert!(harness.query_by_label("The connection broke.").is_none());
@@ -171,7 +171,7 @@ fn a_cancelled_download_is_no_error_and_can_go_on() {
     tell(&mut harness, progressed(0, 50_000_000));
     click(&mut harness, "Cancel");
     assert_eq!(commands(&harness).last(), Some(&Command::CancelDownload { id: 0 }));
-    tell(&mut harness, Event::DownloadFailed { id: 0, message: "Cancelled.".into() });
+    tell(&mut harness, Event::DownloadFailed { id: 0, message: "Cancelled.".into(), cancelled: true });
     assert!(harness.query_by_label("Cancelled; 50.0 MB are kept.").is_some());
     assert!(harness.query_by_label("Retry").is_some());
 }

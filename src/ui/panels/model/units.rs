@@ -1,5 +1,7 @@
 //! Numbers as people read them: bytes, counts, shares, durations.
 
+pub use crate::ui::words::grouped;
+
 /// `1.5 GB`; decimal units, as the hub writes them.
 pub fn bytes(bytes: u64) -> String {
     scaled(bytes, &["B", "kB", "MB", "GB", "TB", "PB"])
@@ -21,19 +23,6 @@ fn scaled(value: u64, units: &[&str]) -> String {
     }
     let unit = units.get(index).copied().unwrap_or_default();
     if index == 0 || number >= 99.95 { format!("{number:.0} {unit}") } else { format!("{number:.1} {unit}") }
-}
-
-/// `49,152`.
-pub fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `15.6 %`; small shares keep two digits that mean something.
@@ -81,7 +70,6 @@ mod tests {
             ["0 B", "999 B", "1.0 MB", "269 MB", "1.0 MB"]
         );
         assert_eq!([262_000, 134_515_008, 12].map(count), ["262 K", "135 M", "12"]);
-        assert_eq!([0, 999, 49_152, 1_234_567].map(grouped), ["0", "999", "49,152", "1,234,567"]);
         assert_eq!(
             [(0, 0), (1, 1_000_000), (5, 1000), (156, 1000), (7, 7)].map(|(part, whole)| percent(part, whole)),
             ["0 %", "< 0.01 %", "0.50 %", "15.6 %", "100 %"]

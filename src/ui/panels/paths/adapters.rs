@@ -9,6 +9,9 @@ use crate::ui::state::AppState;
 use crate::ui::state::run::RunView;
 use egui::{ComboBox, Ui};
 
+/// From this width on the form stands beside what it measured.
+const BESIDE: f32 = 820.0;
+
 /// An adapter to choose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
@@ -37,7 +40,7 @@ pub fn learner_name(learner: &str) -> &str {
 
 /// All that there is, run by run.
 #[must_use]
-pub fn choices(state: &AppState, folders: &[String]) -> Vec<Choice> {
+pub fn choices(state: &AppState) -> Vec<Choice> {
     let mut all = Vec::new();
     for run in &state.runs {
         let group = group(run);
@@ -53,7 +56,7 @@ pub fn choices(state: &AppState, folders: &[String]) -> Vec<Choice> {
             all.push(Choice { source, run: Some(run.number), task: Some(*task), learner, group: group.clone(), name });
         }
     }
-    for path in folders {
+    for path in &state.adapter_folders {
         let parts: Vec<&str> = path.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
         all.push(Choice {
             source: AdapterSource::Folder { path: path.clone() },
@@ -152,10 +155,9 @@ pub fn pick(ui: &mut Ui, label: &str, choices: &[Choice], chosen: &mut Option<Ad
     *chosen != before
 }
 
-/// Folders in PEFT's format that people named, with the field in which they do.
+/// Where people name folders in PEFT's format.
 #[derive(Clone, Debug, Default)]
 pub struct Folders {
-    pub paths: Vec<String>,
     typed: String,
 }
 
@@ -175,12 +177,45 @@ impl Folders {
             let path = self.typed.trim().to_string();
             let add = ui.add_enabled(!path.is_empty(), egui::Button::new("Add"));
             if (add.clicked() || entered) && !path.is_empty() {
-                if !self.paths.contains(&path) {
-                    self.paths.push(path);
-                }
+                context.actions.push(Action::AddAdapterFolder(path));
                 self.typed.clear();
             }
         });
+    }
+}
+
+/// The parts of a panel that asks for adapters and shows what lies between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The form.
+    Ask,
+    /// How far the measurement is.
+    Status,
+    /// What was measured.
+    Look,
+}
+
+/// The form beside what it measured where there is room, else above it under `heading`; `fold` closes it.
+pub fn arrange(ui: &mut Ui, heading: &str, fold: bool, mut show: impl FnMut(&mut Ui, Part)) {
+    if ui.available_width() >= BESIDE {
+        ui.horizontal_top(|ui| {
+            ui.vertical(|ui| {
+                ui.set_width(300.0);
+                show(ui, Part::Ask);
+                show(ui, Part::Status);
+            });
+            ui.separator();
+            ui.vertical(|ui| {
+                ui.set_width(ui.available_width());
+                show(ui, Part::Look);
+            });
+        });
+    } else {
+        let header = egui::CollapsingHeader::new(heading).default_open(true).open(fold.then_some(false));
+        header.show_unindented(ui, |ui| show(ui, Part::Ask));
+        show(ui, Part::Status);
+        ui.separator();
+        show(ui, Part::Look);
     }
 }
 
@@ -214,7 +249,9 @@ mod tests {
             state.runs[number].adapters = [0, 7].map(|task| (task, learner.to_string(), path(task))).to_vec();
         }
         state.runs[0].title = "Plain".into();
-        let all = choices(&state, &["/home/a/adapters/mine".to_string()]);
+        state.add_adapter_folder("/home/a/adapters/mine".into());
+        state.add_adapter_folder("/home/a/adapters/mine".into());
+        let all = choices(&state);
         let names: Vec<&str> = all.iter().map(|choice| choice.name.as_str()).collect();
         let expected =
             ["after stance", "after law", "after stance, slow learner", "after law, slow learner", "adapters/mine"];

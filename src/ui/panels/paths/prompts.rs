@@ -4,7 +4,7 @@ use crate::engine::config::ExperimentConfig;
 use crate::engine::protocol::{AdapterSource, Command, SamplingConfig};
 use crate::ui::panel::Context;
 use crate::ui::state::{AppState, task_id};
-use egui::{RichText, TextEdit, Ui};
+use egui::{RichText, Role, TextEdit, Ui, WidgetInfo};
 
 /// Most prompts at once.
 pub const MOST: usize = 3;
@@ -106,8 +106,12 @@ impl Prompts {
                     changed |= ui.add(field).labelled_by(label.id).changed();
                     changed |= from_a_task(ui, context.state, experiment, &mut prompt.text);
                     let name = format!("Remove prompt {}", index + 1);
-                    if several && ui.button("Remove").on_hover_text(name).clicked() {
-                        removed = Some(index);
+                    if several {
+                        let button = ui.button("Remove");
+                        button.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+                        if button.on_hover_text(&name).clicked() {
+                            removed = Some(index);
+                        }
                     }
                 });
                 answer(ui, context, prompt);

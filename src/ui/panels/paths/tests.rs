@@ -1,5 +1,6 @@
 //! The panel by its labels: what it sends, when, and what it says of what comes back.
 
+use super::stage::{self, folder, path};
 use super::*;
 use crate::engine::landscape_report::{GainLine, PathMark, PathPoint};
 use crate::engine::protocol::{AdapterSource, Event, MarkedExample};
@@ -7,48 +8,10 @@ use crate::ui::sample;
 use egui::accesskit::Role;
 use egui_kittest::{Harness, kittest::Queryable as _};
 
-struct World {
-    panel: PathsPanel,
-    state: AppState,
-    actions: Vec<Action>,
-    now_secs: f64,
-}
-
-impl World {
-    /// The recorded session with the adapters of both runs.
-    fn new() -> Self {
-        let mut state = sample::state();
-        for (number, learners) in [(0, &["model"][..]), (1, &["working", "long_term"])] {
-            state.runs[number].adapters = (0..8)
-                .flat_map(|task| learners.iter().map(move |name| (task, (*name).to_string(), path(number, task, name))))
-                .collect();
-        }
-        Self { panel: PathsPanel::default(), state, actions: Vec::new(), now_secs: 0.0 }
-    }
-
-    fn commands(&mut self) -> Vec<Command> {
-        let sent = std::mem::take(&mut self.actions).into_iter();
-        sent.filter_map(|action| if let Action::Send(command) = action { Some(*command) } else { None }).collect()
-    }
-}
-
-fn path(run: usize, task: usize, learner: &str) -> String {
-    format!("runs/{run}/adapters/{task}/{learner}")
-}
-
-fn folder(run: usize, task: usize, learner: &str) -> AdapterSource {
-    AdapterSource::Folder { path: path(run, task, learner) }
-}
+type World = crate::ui::panels::paths::stage::World<PathsPanel>;
 
 fn harness(world: World) -> Harness<'static, World> {
-    Harness::builder().with_size([1100.0, 1500.0]).with_max_steps(12).build_ui_state(
-        |ui, world: &mut World| {
-            let World { panel, state, actions, now_secs } = world;
-            let theme = Theme::default();
-            panel.show(ui, &mut Context { state, theme: &theme, actions, now_secs: *now_secs });
-        },
-        world,
-    )
+    stage::harness(world, [1100.0, 1500.0])
 }
 
 /// Mean losses 2, 3, 5, 3, 1 over five points: a barrier of 3.5 in the middle. Task 1 has a hole where it is asked for.
@@ -371,6 +334,9 @@ fn without_adapters_the_panel_says_what_it_will_show() {
     harness.run();
     harness.get_by_label("Add").click();
     harness.run();
-    assert_eq!(harness.state().panel.form.folders.paths, ["/home/a/one"]);
+    let added = Action::AddAdapterFolder("/home/a/one".into());
+    assert_eq!(harness.state().actions.last(), Some(&added));
+    harness.state_mut().state.add_adapter_folder("/home/a/one".into());
+    harness.run();
     assert!(harness.query_by_label_contains("Choose two adapters").is_some());
 }

@@ -79,14 +79,6 @@ pub fn listed(items: &[String]) -> String {
     }
 }
 
-/// A name for a file: small letters, digits and dashes.
-pub fn slug(text: &str) -> String {
-    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
-    let dashed: String = text.chars().map(letter).collect();
-    let slug = dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
-    if slug.is_empty() { "run".to_string() } else { slug }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,8 +88,6 @@ mod tests {
     fn figures_read_as_people_write_them() {
         let durations = [8.24, 59.97, 185.0, 7_620.0, f64::NAN, -1.0].map(duration);
         assert_eq!(durations, ["8.2 s", "1 min 00 s", "3 min 05 s", "2 h 07 min", "–", "–"]);
-        assert_eq!(slug("I-LoRA, seed 1 / λ"), "i-lora-seed-1");
-        assert_eq!(slug("…"), "run");
         assert_eq!(listed(&["1".into(), "2".into(), "5".into()]), "1, 2 and 5");
     }
 

@@ -1,7 +1,6 @@
 //! What can be done with a run: the two menus of its row.
 
 use super::export;
-use super::figures::slug;
 use super::table::{Rename, RunTable};
 use crate::engine::protocol::{AdapterSource, Command};
 use crate::engine::report_csv::matrix_csv;
@@ -9,6 +8,7 @@ use crate::ui::action::{Action, Export};
 use crate::ui::panel::Context;
 use crate::ui::state::run::{RunStatus, RunView};
 use crate::ui::widgets::matrix::captioned_matrix_svg;
+use crate::ui::words::slug;
 use egui::{Button, Response, ScrollArea, Ui};
 
 /// The folder from which a run can go on; `None` where it cannot.

@@ -2,25 +2,8 @@
 
 use super::Entry;
 use crate::engine::protocol::cards::TaskCard;
+pub(super) use crate::ui::words::{counted, grouped};
 use egui::{TextStyle, Ui};
-
-/// `3,200`.
-pub(super) fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 example`, `2 examples`.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(count), if count == 1 { one } else { many })
-}
 
 /// `33 %`, `12.5 %`.
 pub(super) fn percent(share: f64) -> String {
@@ -87,9 +70,7 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.5, 1.0 / 3.0, 0.125].map(percent), ["50 %", "33.3 %", "12.5 %"]);
-        assert_eq!((counted(1, "line", "lines"), counted(2, "line", "lines")), ("1 line".into(), "2 lines".into()));
         assert_eq!((shortened(" yes ", 3), shortened("maybe", 3)), ("yes".into(), "may…".into()));
         assert_eq!((number_word(8), number_word(11)), ("eight".into(), "11".into()));
     }

@@ -71,7 +71,6 @@ fn buttons(ui: &mut Ui, context: &mut Context<'_>, checked: &Result<(), String>,
         offer(ui, context, "Stop and keep", text, None, offers::stop(state));
         let text = "Goes on with the selected run from its last checkpoint.";
         offer(ui, context, "Resume run", text, None, offers::resume_run(state));
-        ui.separator();
         let text = if settings_shown { "Hide settings" } else { "Show settings" };
         toggled = ui.button(text).on_hover_text("Methods and settings of the next run.").clicked();
     });

@@ -72,12 +72,12 @@ pub fn resume_run(state: &AppState) -> Offer {
 pub fn advice(message: &str, resumable: bool) -> String {
     let text = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let cause = if has(&["not finite", "diverg", "nan"]) {
+    let cause = if has(&["does not answer", "was lost", "adapter "]) {
+        "Choose another device in the Model panel, or start the program again. "
+    } else if has(&["not a number", "no gradient is left"]) {
         "Lower the learning rate, or clip the gradient norm, and start again. "
     } else if has(&["memory", "allocat"]) {
         "Use fewer examples in a step or a shorter longest example, and start again. "
-    } else if has(&["device", "adapter", "gpu"]) {
-        "Choose another device in the Model panel and start again. "
     } else if has(&["no such file", "permission", "disk", "folder", "written"]) {
         "See that the folder is there, can be written and has room, and start again. "
     } else {

@@ -278,16 +278,20 @@ fn before_any_run_the_panel_offers_the_next_step() {
 #[test]
 fn a_failed_run_says_why_and_what_to_do() {
     let mut state = sample::state_after(60);
-    state.apply(Event::Failed { run: 0, message: "the loss is not finite at step 211".into() }, 1.0);
+    state
+        .apply(Event::Failed { run: 0, message: "the loss is not a number any more at step 211 (task 2)".into() }, 1.0);
     let mut harness = large(state);
-    assert!(harness.query_by_label("the loss is not finite at step 211").is_some());
+    assert!(harness.query_by_label("the loss is not a number any more at step 211 (task 2)").is_some());
     assert!(harness.query_by_label_contains("Lower the learning rate").is_some());
     click(&mut harness, "Copy message");
     click(&mut harness, "Show log");
-    let expected = [Action::Copy("the loss is not finite at step 211".into()), Action::Show(PanelKind::Log)];
+    let expected =
+        [Action::Copy("the loss is not a number any more at step 211 (task 2)".into()), Action::Show(PanelKind::Log)];
     assert_eq!(taken(&mut harness), expected);
     assert!(
         offers::advice("out of memory", true).contains("fewer examples")
+            && offers::advice("the device does not answer any more (lost)", true).contains("another device")
+            && !offers::advice("/data/finance.csv cannot be read", true).contains("learning rate")
             && offers::advice("x", true).contains("Resume run")
     );
 }

@@ -39,7 +39,7 @@ impl Default for Traces {
             small: BTreeMap::new(),
             switched: BTreeSet::new(),
             log: false,
-            window: 10.0,
+            window: 3.0,
         }
     }
 }
@@ -146,7 +146,8 @@ impl Traces {
             ui.add(Checkbox::new(&mut self.log, "Log axis"))
                 .on_hover_text("Loss by powers of ten. What is 0 or less lies on the lower edge.");
             let label = ui.label("Smoothing");
-            ui.spacing_mut().slider_width = 90.0;
+            // The value beside it takes its room, too.
+            ui.spacing_mut().slider_width = (ui.available_width() - 80.0).clamp(40.0, 90.0);
             ui.add(Slider::new(&mut self.window, 1.0..=WIDEST).logarithmic(true).integer().suffix(" points"))
                 .labelled_by(label.id)
                 .on_hover_text("Points that the exponential average goes over; 1 shows what was measured.");

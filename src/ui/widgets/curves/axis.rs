@@ -1,5 +1,6 @@
 //! Axes: linear and logarithmic values, where their ticks are and what is written at them.
 
+use crate::ui::words;
 use egui_plot::{GridInput, GridMark};
 
 /// Distance of the finest ticks of a logarithmic axis, which carry no text.
@@ -127,14 +128,7 @@ pub fn grouped(number: f64) -> String {
     if !number.is_finite() {
         return "unknown".into();
     }
-    let digits = format!("{:.0}", number.abs());
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
+    let text = words::grouped(format_args!("{:.0}", number.abs()));
     if number <= -0.5 { format!("-{text}") } else { text }
 }
 
