@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(decode::<Command>(&encode(&command)), Ok(command));
         let step = StepReport {
             step: 3,
-            losses: vec![("total".into(), 0.1 + 0.2), ("odd".into(), f32::INFINITY)],
+            losses: vec![("total".into(), 0.1 + 0.2)],
             ..StepReport::default()
         };
         for event in [
