@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TERM_PROGRESS_WHEN=never CARGO_NET_RETRY=10 RUST_BACKTRACE=1
 
 if [ "${CI:-}" = true ]; then
-    export THALWEG_REQUIRE_GPU=1
+    export THALWEG_REQUIRE_GPU=1 THALWEG_PAGE=1
 fi
 if [ -z "${XDG_RUNTIME_DIR:-}" ] || ! [ -d "$XDG_RUNTIME_DIR" ]; then
     XDG_RUNTIME_DIR=$(mktemp -d)   # Vulkan's loader and window systems complain without one

@@ -3,13 +3,17 @@
 #
 #   scripts/web-build.sh             all of it
 #   THALWEG_WEB_SMALL=0 scripts/…    without wasm-opt, for a quicker look
+#   trunk build --release            the same by trunk
 #
-# Needs cargo (and rustup or Debian's rustc-web, see web-toolchain.sh), node and npm; `trunk` is not needed.
+# Needs cargo (and rustup or Debian's rustc-web, see web-toolchain.sh), node and npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=${CARGO_TARGET_DIR:-$PWD/target}
-dist=dist
+# A target directory of its own where one is named: the native program can then be built at the same time.
+export CARGO_TARGET_DIR=${THALWEG_WEB_TARGET_DIR:-${CARGO_TARGET_DIR:-$PWD/target}}
+target=$CARGO_TARGET_DIR
+# trunk calls this, too (Trunk.toml), with a folder of its own
+dist=${TRUNK_STAGING_DIR:-dist}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # In a subshell: Debian's fallback exports a compiler that the native build below must not see.
