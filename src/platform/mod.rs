@@ -97,6 +97,8 @@ pub enum FromWorker {
     Letter(Vec<u8>),
     /// It ended by a fault; why.
     Died(String),
+    /// Its graphics device is gone, and with it all that lay there; why. Only another worker gets another device.
+    GraphicsLost(String),
 }
 
 /// What comes to a worker.
@@ -183,6 +185,18 @@ pub fn fragment() -> Option<String> {
 /// The value of a name in the query of the page's address (`?run=…`).
 pub fn query(name: &str) -> Option<String> {
     here::query(name)
+}
+
+/// Is this a page that only looks, since another tab keeps the files? Then nothing is to be remembered, either.
+#[must_use]
+pub fn is_read_only() -> bool {
+    here::is_read_only()
+}
+
+/// Is this a page whose browser has no WebGPU, so that the processor computes everything?
+#[must_use]
+pub fn lacks_webgpu() -> bool {
+    here::lacks_webgpu()
 }
 
 /// Does somebody want to read the window's tree of names and roles (a test, an inspector of accessibility)?

@@ -59,6 +59,14 @@ pub fn query(_: &str) -> Option<String> {
     None
 }
 
+pub fn is_read_only() -> bool {
+    false
+}
+
+pub fn lacks_webgpu() -> bool {
+    false
+}
+
 pub fn wants_tree() -> bool {
     false
 }

@@ -7,7 +7,7 @@ mod page;
 mod storage;
 mod worker;
 
-pub use page::{address, dropped, fragment, open_worker, query, show_tree, wants_tree};
+pub use page::{address, dropped, fragment, is_read_only, lacks_webgpu, open_worker, query, show_tree, wants_tree};
 pub use worker::{fetch_file, send_to_page, serve_page};
 
 #[cfg(feature = "app")]
