@@ -51,7 +51,7 @@ function spawn(heard) {
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    died(event.message || "the browser ended it");
+    died(event.message || "its program cannot be loaded");
   };
   worker.postMessage({ kind: "start", module });
   for (const [path, file] of mounted) worker.postMessage({ kind: "mount", path, file });

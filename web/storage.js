@@ -11,6 +11,11 @@ const MARK = ".thalweg";
 let place;
 let cleared = false;
 
+/** A promise that is never kept. What could keep it stays within reach: a lock on a promise that nobody can keep is collected. */
+export function forever() {
+  return new Promise((resolve) => (globalThis.thalwegHolds ??= []).push(resolve));
+}
+
 /** What was kept, a sentence where nothing can be kept from now on, and whether that is another tab's doing. */
 export async function openStorage() {
   const refusals = [];
@@ -41,7 +46,7 @@ async function isAlone() {
     navigator.locks
       .request(LOCK, { signal: AbortSignal.timeout(PATIENCE_MILLIS) }, () => {
         resolve(true);
-        return new Promise(() => {});
+        return forever();
       })
       .catch(() => resolve(false));
   });

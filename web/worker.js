@@ -1,7 +1,7 @@
 // The engine's worker: the same program as the page's, with the browser's storage (storage.js) for its files.
 // src/platform/web/{worker,storage}.rs call what stands in `globalThis.thalweg`.
 import init from "./thalweg.js";
-import { forget, keep, openStorage, wasCleared } from "./storage.js";
+import { forever, forget, keep, openStorage, wasCleared } from "./storage.js";
 import { nextTurn } from "./turns.js";
 
 // Messages come in before the program is there.
@@ -21,7 +21,7 @@ const tell = (data) => heard(data.kind, data.kind === "mount" ? data.path : data
 // Held as long as this worker lives. The page waits for it, and so hears even of an end that nobody tells.
 navigator.locks?.request(self.name, () => {
   postMessage({ kind: "alive" });
-  return new Promise(() => {});
+  return forever();
 });
 
 // A graphics device that is lost (a driver's restart, a laptop that changes its card) stays lost: only a new worker gets

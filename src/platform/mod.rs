@@ -80,6 +80,9 @@ macro_rules! exit_method {
 #[cfg(feature = "app")]
 pub(crate) use exit_method;
 
+/// Known while compiling, so that a page does not carry the command line along.
+pub const IN_A_BROWSER: bool = here::IN_A_BROWSER;
+
 /// What this instance of the program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

@@ -17,6 +17,8 @@ use super::{PAUSE_MILLIS, PlatformError, Role, ToWorker, Wire};
 #[cfg(feature = "app")]
 const APP_ID: &str = "thalweg";
 
+pub const IN_A_BROWSER: bool = false;
+
 pub fn begin() -> Role {
     Role::Desktop
 }

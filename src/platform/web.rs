@@ -74,6 +74,8 @@ mod constructors {
     }
 }
 
+pub const IN_A_BROWSER: bool = true;
+
 pub fn begin() -> Role {
     constructors::run();
     std::panic::set_hook(Box::new(|panic| {
