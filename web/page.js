@@ -33,18 +33,20 @@ function spawn(heard) {
   worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name });
   const mine = worker;
   let dead = false;
-  const died = (why, kind = "died") => {
+  const ended = (kind, why) => {
     if (!dead && mine === worker) {
       dead = true;
       heard(kind, why);
     }
   };
+  // A fault may be that of a graphics device, which is told a moment later and can be helped.
+  const died = (why) => setTimeout(() => ended("died", why), 500);
   worker.onmessage = ({ data }) => {
     if (dead || mine !== worker) return;
     if (data.kind === "letter") heard("letter", data.letter);
     else if (data.kind === "download") download(data.name, data.bytes);
     else if (data.kind === "died") died(data.why);
-    else if (data.kind === "lost") died(data.why, "lost");
+    else if (data.kind === "lost") ended("lost", data.why);
     else if (data.kind === "read-only") readOnly = true;
     // The worker holds this lock until it ends, however it ends.
     else if (data.kind === "alive") navigator.locks.request(name, () => died("the browser ended it"));

@@ -14,8 +14,8 @@ pub struct WorkerLink {
     wire: Box<dyn Wire>,
     /// The run in progress, which ends with its worker.
     run: Option<usize>,
-    /// Its folder, where it has its checkpoint.
-    folder: Option<String>,
+    /// The one that began last, and its folder with its checkpoint: one that failed may have done so with its device.
+    last: Option<(usize, String)>,
     /// Went on so often after its device was lost: the run's folder and the count.
     recovered: (Option<String>, usize),
     /// To be gone on with as soon as the new worker is there.
@@ -34,7 +34,7 @@ impl WorkerLink {
         Self {
             wire,
             run: None,
-            folder: None,
+            last: None,
             recovered: (None, 0),
             resume: None,
             queued: Vec::new(),
@@ -58,11 +58,14 @@ impl WorkerLink {
             Event::RunStarted { run, folder, .. } => {
                 self.queued.retain(|queued| queued != run);
                 self.run = Some(*run);
-                self.folder.clone_from(folder);
+                self.last = folder.clone().map(|folder| (*run, folder));
             }
             Event::Unqueued { run } => self.queued.retain(|queued| queued != run),
             Event::Finished { run, .. } | Event::Stopped { run, .. } | Event::Failed { run, .. } => {
                 self.queued.retain(|queued| queued != run);
+                if !matches!(event, Event::Failed { .. }) {
+                    self.last = None;
+                }
                 if self.run == Some(*run) {
                     self.run = None;
                 }
@@ -73,7 +76,7 @@ impl WorkerLink {
 
     /// The run in progress, if it may go on by itself.
     fn recovery(&mut self) -> Option<Command> {
-        let (run, folder) = (self.run?, self.folder.clone()?);
+        let (run, folder) = self.last.clone()?;
         if self.recovered.0.as_ref() != Some(&folder) {
             self.recovered = (Some(folder.clone()), 0);
         }
@@ -220,8 +223,10 @@ mod tests {
             report: None,
         });
         for _ in 0..=RECOVERIES {
+            // The engine may notice first.
+            let failed = letter(&Event::Failed { run: 4, message: "the device does not answer".into() });
             let lost = FromWorker::GraphicsLost("driver".into());
-            script.0.borrow_mut().news = vec![ready(), started.clone(), lost];
+            script.0.borrow_mut().news = vec![ready(), started.clone(), failed, lost];
             link.receive();
         }
         script.0.borrow_mut().news = vec![ready()];

@@ -75,12 +75,17 @@ test("a full storage is told, the run goes on, and is kept as soon as there is r
   const stage = await Stage.open({ fragment: `${draft(LONG)}&panel=Training` });
   try {
     await stage.shows("Start", 90);
+    // The engine is there, and so is its storage.
+    await stage.idle();
+    await pause(1000);
     const cdp = await stage.browser.newCDPSession(stage.page);
-    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage), quotaSize: 10_000 });
-    await running(stage, 1);
-    await stage.click("Pause");
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage), quotaSize: 1000 });
+    await stage.click("Start");
     await stage.shows(/browser does not keep/, 60);
     await stage.shot("full");
+    await stage.shows(/Step\s*[1-9]\d* of/, 120);
+    await stage.click("Pause");
+    await pause(3000);
     await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage) });
     await stage.click("Resume");
     await goesOn(stage);
