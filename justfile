@@ -36,6 +36,14 @@ page:
 page-tests:
     cd web/e2e && npm ci --ignore-scripts && npm test
 
+# the page's sizes, start, speed beside the native program, frames and memory (minutes; quiet machine)
+page-figures:
+    cd web/e2e && npm ci --ignore-scripts && node figures.mjs
+
+# the page's pictures for the README, desktop and phone
+page-shots:
+    cd web/e2e && npm ci --ignore-scripts && node shots.mjs
+
 # lints of the browser build only
 lint-web:
     . scripts/web-toolchain.sh && cargo clippy --release --lib --target wasm32-unknown-unknown -- -D warnings

@@ -36,7 +36,7 @@ if [ "${THALWEG_WEB_SMALL:-1}" = 1 ]; then
     mv "$dist/small.wasm" "$dist/thalweg_bg.wasm"
 fi
 
-cp web/index.html web/page.css web/page.js web/worker.js web/turns.js web/manifest.webmanifest web/icon.svg "$dist"
+cp web/index.html web/page.css web/page.js web/worker.js web/storage.js web/turns.js web/manifest.webmanifest web/icon.svg "$dist"
 sed -i "s/name=\"thalweg-bytes\" content=\"0\"/name=\"thalweg-bytes\" content=\"$(stat -c %s "$dist/thalweg_bg.wasm")\"/" "$dist/index.html"
 stamp=$(cd "$dist" && find . -type f | sort | xargs sha256sum | sha256sum | cut -c 1-12)
 files=$(cd "$dist" && find . -type f | sort | sed 's/.*/"&"/' | paste -sd, -)

@@ -47,8 +47,9 @@ fn window() -> Option<ExitCode> {
 
 fn main() -> ExitCode {
     let role = platform::begin();
+    // A constant, so that nothing below is part of a page.
     #[cfg(feature = "app")]
-    if role != Role::Desktop {
+    if platform::IN_A_BROWSER {
         return in_a_browser(role);
     }
     #[cfg(feature = "app")]

@@ -23,28 +23,40 @@ notice.querySelector("button").onclick = () => (notice.hidden = true);
 
 let module; // compiled once, for both
 let worker;
+let workers = 0;
+const mounted = new Map();
 
 function spawn(heard) {
   worker?.terminate();
-  worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "engine" });
+  workers += 1;
+  const name = `thalweg engine ${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}-${workers}`;
+  worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name });
   const mine = worker;
   let dead = false;
-  const died = (why) => {
+  const ended = (kind, why) => {
     if (!dead && mine === worker) {
       dead = true;
-      heard("died", why);
+      heard(kind, why);
     }
   };
+  // A fault may be that of a graphics device, which is told a moment later and can be helped.
+  const died = (why) => setTimeout(() => ended("died", why), 500);
   worker.onmessage = ({ data }) => {
+    if (dead || mine !== worker) return;
     if (data.kind === "letter") heard("letter", data.letter);
     else if (data.kind === "download") download(data.name, data.bytes);
     else if (data.kind === "died") died(data.why);
+    else if (data.kind === "lost") ended("lost", data.why);
+    else if (data.kind === "read-only") readOnly = true;
+    // The worker holds this lock until it ends, however it ends.
+    else if (data.kind === "alive") navigator.locks.request(name, () => died("the browser ended it"));
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    died(event.message || "the browser ended it");
+    died(event.message || "its program cannot be loaded");
   };
   worker.postMessage({ kind: "start", module });
+  for (const [path, file] of mounted) worker.postMessage({ kind: "mount", path, file });
 }
 
 // ------------------------------------------------------------------------------------------------ files
@@ -119,6 +131,8 @@ async function fetchCapsule(address) {
 // ------------------------------------------------------------------------------------------------ the program
 
 let webgpu = false;
+let readOnly = false;
+let memory;
 
 globalThis.thalweg = {
   isWorker: () => false,
@@ -128,11 +142,16 @@ globalThis.thalweg = {
     const bytes = letter.slice();
     worker.postMessage({ kind: "letter", letter: bytes }, [bytes.buffer]);
   },
-  mount: (path, file) => worker.postMessage({ kind: "mount", path, file }),
+  mount(path, file) {
+    mounted.set(path, file);
+    worker.postMessage({ kind: "mount", path, file });
+  },
   pick,
   takeDropped: () => dropped.splice(0),
   download: (name, bytes) => download(name, bytes.slice()),
   hasWebGpu: () => webgpu,
+  isReadOnly: () => readOnly,
+  memoryBytes: () => memory.buffer.byteLength,
   address: () => location.href.split("#")[0],
   fragment: () => location.hash.slice(1),
   query: (name) => asked.get(name) ?? undefined,
@@ -184,7 +203,7 @@ async function run() {
   say("Starting…");
   webgpu = Boolean(await adapter);
   if (asked.has("run")) fetchCapsule(asked.get("run"));
-  await init({ module_or_path: module });
+  ({ memory } = await init({ module_or_path: module }));
   performance.mark("thalweg-started");
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {

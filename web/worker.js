@@ -1,6 +1,7 @@
-// The engine's worker: the same program as the page's, and the browser's storage for its files.
+// The engine's worker: the same program as the page's, with the browser's storage (storage.js) for its files.
 // src/platform/web/{worker,storage}.rs call what stands in `globalThis.thalweg`.
 import init from "./thalweg.js";
+import { forever, forget, keep, openStorage, wasCleared } from "./storage.js";
 import { nextTurn } from "./turns.js";
 
 // Messages come in before the program is there.
@@ -15,84 +16,28 @@ onmessage = ({ data }) => {
 };
 const tell = (data) => heard(data.kind, data.kind === "mount" ? data.path : data.letter, data.file);
 
-// ------------------------------------------------------------------------------------------------ storage
+// ------------------------------------------------------------------------------------------------ life and death
 
-let root;
+// Held as long as this worker lives. The page waits for it, and so hears even of an end that nobody tells.
+navigator.locks?.request(self.name, () => {
+  postMessage({ kind: "alive" });
+  return forever();
+});
+
+// A graphics device that is lost (a driver's restart, a laptop that changes its card) stays lost: only a new worker gets
+// another one, and the run goes on there from its checkpoint.
+if (globalThis.GPUAdapter) {
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...wanted) {
+    const device = await request.apply(this, wanted);
+    device.lost.then(({ message, reason }) => postMessage({ kind: "lost", why: message || reason }));
+    return device;
+  };
+}
+
+let memory;
 let files = [];
 let why;
-
-// Two tabs would write over each other: one has the storage, and lets go of it when it is closed.
-const LOCK = "thalweg storage";
-
-async function hasLock() {
-  if (!navigator.locks) return true;
-  return new Promise((resolve) => {
-    const options = { signal: AbortSignal.timeout(2000) };
-    navigator.locks
-      .request(LOCK, options, () => {
-        resolve(true);
-        return new Promise(() => {});
-      })
-      .catch(() => resolve(false));
-  });
-}
-
-async function* walk(folder, path) {
-  for await (const [name, handle] of folder.entries()) {
-    if (handle.kind === "directory") yield* walk(handle, `${path}/${name}`);
-    else if (!name.endsWith(".crswap")) yield [`${path}/${name}`, await handle.getFile()];
-  }
-}
-
-async function openStorage() {
-  try {
-    root = await navigator.storage.getDirectory();
-    for await (const entry of walk(root, "")) files.push(entry);
-  } catch (error) {
-    why = `This browser keeps no files for this page (${error.message}): what you do here is lost when the tab is closed. Export what you want to keep.`;
-    return;
-  }
-  if (!(await hasLock())) {
-    why = "Thalweg is open in another tab, which keeps the files. What you do in this one is lost when it is closed.";
-    return;
-  }
-  navigator.storage.persist?.().catch(() => {});
-}
-
-async function folderOf(path, create) {
-  const names = path.split("/").filter(Boolean);
-  const name = names.pop();
-  let folder = root;
-  for (const part of names) folder = await folder.getDirectoryHandle(part, { create });
-  return [folder, name];
-}
-
-async function keep(path, content) {
-  const [folder, name] = await folderOf(path, true);
-  const handle = await folder.getFileHandle(name, { create: true });
-  if (handle.createWritable) {
-    const writable = await handle.createWritable();
-    await writable.write(content);
-    await writable.close();
-  } else {
-    const bytes = content instanceof Blob ? new Uint8Array(await content.arrayBuffer()) : content;
-    const access = await handle.createSyncAccessHandle();
-    access.truncate(0);
-    access.write(bytes, { at: 0 });
-    access.flush();
-    access.close();
-  }
-  return handle.getFile();
-}
-
-async function forget(path) {
-  try {
-    const [folder, name] = await folderOf(path, false);
-    await folder.removeEntry(name);
-  } catch (error) {
-    if (error.name !== "NotFoundError") throw error;
-  }
-}
 
 // ------------------------------------------------------------------------------------------------ the program
 
@@ -109,8 +54,10 @@ globalThis.thalweg = {
   },
   keptFiles: () => files.splice(0),
   whyNotKept: () => why,
+  wasCleared,
   keep,
   forget,
+  memoryBytes: () => memory.buffer.byteLength,
   download(name, letter) {
     const bytes = letter.slice();
     postMessage({ kind: "download", name, bytes }, [bytes.buffer]);
@@ -139,5 +86,7 @@ addEventListener("unhandledrejection", (event) => {
   globalThis.thalweg.died(String(event.reason?.message ?? event.reason));
 });
 
-await openStorage();
-await init({ module_or_path: await module });
+const storage = await openStorage();
+({ files, why } = storage);
+if (storage.readOnly) postMessage({ kind: "read-only" });
+({ memory } = await init({ module_or_path: await module }));

@@ -7,7 +7,7 @@ mod racing;
 mod values;
 
 pub use landscape::{GroundArgs, LandscapeArgs, PathArgs, PathKind, PlaneArgs, SimilarityArgs};
-pub use models::{AdapterCommand, AdapterInfoArgs, AdapterMergeArgs, EvalArgs, GenerateArgs};
+pub use models::{AdapterCommand, AdapterInfoArgs, AdapterMergeArgs, CapsuleArgs, EvalArgs, GenerateArgs};
 pub use pretraining::PretrainArgs;
 pub use racing::RaceArgs;
 
@@ -59,6 +59,8 @@ pub enum Command {
         #[command(subcommand)]
         action: AdapterCommand,
     },
+    /// Look into a capsule (a whole run in one .thalweg file), or unpack it
+    Capsule(CapsuleArgs),
     /// List the CPU and all WebGPU adapters, with a measured training step
     Devices(DevicesArgs),
     /// Losses and scores on the way from one adapter to another

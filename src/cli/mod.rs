@@ -7,6 +7,7 @@
 mod adapter;
 pub mod args;
 mod bench;
+mod capsule;
 mod command_line;
 mod demo;
 mod devices;
@@ -99,6 +100,7 @@ fn dispatch(command: Option<Command>, session: &Session) -> anyhow::Result<Endin
         Command::Generate(args) => generate::generate(&args, session),
         Command::Adapter { action: AdapterCommand::Info(args) } => adapter::info(&args),
         Command::Adapter { action: AdapterCommand::Merge(args) } => adapter::merge(&args, session),
+        Command::Capsule(args) => capsule::capsule(&args, session),
         Command::Devices(args) => devices::devices(&args, session),
         Command::Path(args) => landscape::path(&args, session),
         Command::Plane(args) => landscape::plane(&args, session),

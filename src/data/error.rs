@@ -12,6 +12,10 @@ pub enum DataError {
     #[error("Cannot read {origin}: {reason}. Check that the path exists and that you may read it.")]
     Read { origin: String, reason: String },
 
+    /// Reading it would take the memory that the training needs.
+    #[error("{origin} is too large: {reason}. Give a part of it, such as its first lines.")]
+    TooLarge { origin: String, reason: String },
+
     /// The ending of the file name is not one that can be read.
     #[error("{origin} is not a file of examples: its ending is not known. Use .json, .jsonl, .csv, .tsv or .parquet.")]
     UnknownFormat { origin: String },

@@ -1,6 +1,6 @@
 //! Makes a [`Task`] from a file or a TRACE/LLMCL folder (`train`, `eval`, `test`), in memory or on disk.
 
-use crate::platform::fs;
+use crate::platform::{self, fs};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -19,6 +19,8 @@ use super::task::{Example, Metric, Task};
 pub const HOLD_OUT_SHARE: f64 = 0.2;
 /// Most examples that are held out of a lone file.
 pub const HOLD_OUT_LIMIT: usize = 500;
+/// A file may take so much of the memory that is left: its text and its examples lie there side by side for a while.
+const PART_OF_MEMORY: u64 = 8;
 
 /// Which part of a folder is scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,10 +100,21 @@ pub fn import_path(path: &Path, settings: &ImportSettings) -> Result<Imported, D
     }
     let mut files = Vec::with_capacity(paths.len());
     for file in paths {
+        let bytes = fs::metadata(&file).map_err(|error| refused(&file, &error))?.len();
+        if let Some(reason) = too_large(bytes, platform::available_memory_bytes()) {
+            return Err(DataError::TooLarge { origin: file.display().to_string(), reason });
+        }
         let bytes = fs::read(&file).map_err(|error| refused(&file, &error))?;
         files.push((file.display().to_string(), bytes));
     }
     import_files(&source, &files, settings)
+}
+
+/// Why a file of this size is not even begun with.
+fn too_large(bytes: u64, free: Option<u64>) -> Option<String> {
+    const MEGA: u64 = 1_000_000;
+    let most = free? / PART_OF_MEMORY;
+    (bytes > most).then(|| format!("it has {} MB, and here is room for {} MB", bytes.div_ceil(MEGA), most / MEGA))
 }
 
 /// Reads a task from one file's bytes; `file_name` tells the format by its ending.

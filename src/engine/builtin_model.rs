@@ -4,6 +4,9 @@ use crate::io::hf_folder::ModelParts;
 use crate::io::{HfFolder, IoError};
 use std::borrow::Cow;
 
+/// Its weights. A `static`, and the only place that includes them: a second one would be two megabytes more in every page.
+pub static WEIGHTS: &[u8] = include_bytes!("../../assets/demo-model/model.safetensors");
+
 /// Opens the embedded model.
 ///
 /// # Errors
@@ -13,7 +16,7 @@ pub fn open() -> Result<HfFolder, IoError> {
         "builtin",
         ModelParts {
             config_json: Cow::Borrowed(include_bytes!("../../assets/demo-model/config.json")),
-            safetensors: Cow::Borrowed(include_bytes!("../../assets/demo-model/model.safetensors")),
+            safetensors: Cow::Borrowed(WEIGHTS),
             tokenizer_json: Cow::Borrowed(include_bytes!("../../assets/demo-model/tokenizer.json")),
             tokenizer_config: Some(include_bytes!("../../assets/demo-model/tokenizer_config.json").to_vec()),
             generation_config: Some(include_bytes!("../../assets/demo-model/generation_config.json").to_vec()),

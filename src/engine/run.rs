@@ -28,6 +28,8 @@ pub type Sink<'a> = &'a mut dyn FnMut(Event);
 
 /// How often a checkpoint is written while training, in seconds.
 const CHECKPOINT_SECS: f64 = 30.0;
+/// Who pauses may be about to close the window. Single steps, which pause as well, write at most so often.
+const PAUSE_CHECKPOINT_SECS: f64 = 2.0;
 /// At most one event of an evaluation's progress in so many seconds.
 const EVENT_SECS: f64 = 0.05;
 
@@ -325,6 +327,11 @@ impl Run {
                     if !told {
                         emit(Event::Paused { run: self.index, step: self.trainer.position().step });
                         told = true;
+                        if platform::now_secs() - self.last_checkpoint > PAUSE_CHECKPOINT_SECS
+                            && let Err(error) = self.save(emit).await
+                        {
+                            emit(Event::Warned { message: format!("no checkpoint was written at the pause: {error}") });
+                        }
                     }
                     platform::pause().await;
                 }

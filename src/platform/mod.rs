@@ -80,6 +80,9 @@ macro_rules! exit_method {
 #[cfg(feature = "app")]
 pub(crate) use exit_method;
 
+/// Known while compiling, so that a page does not carry the command line along.
+pub const IN_A_BROWSER: bool = here::IN_A_BROWSER;
+
 /// What this instance of the program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -97,6 +100,8 @@ pub enum FromWorker {
     Letter(Vec<u8>),
     /// It ended by a fault; why.
     Died(String),
+    /// Its graphics device is gone, and with it all that lay there; why. Only another worker gets another device.
+    GraphicsLost(String),
 }
 
 /// What comes to a worker.
@@ -183,6 +188,18 @@ pub fn fragment() -> Option<String> {
 /// The value of a name in the query of the page's address (`?run=…`).
 pub fn query(name: &str) -> Option<String> {
     here::query(name)
+}
+
+/// Is this a page that only looks, since another tab keeps the files? Then nothing is to be remembered, either.
+#[must_use]
+pub fn is_read_only() -> bool {
+    here::is_read_only()
+}
+
+/// Is this a page whose browser has no WebGPU, so that the processor computes everything?
+#[must_use]
+pub fn lacks_webgpu() -> bool {
+    here::lacks_webgpu()
 }
 
 /// Does somebody want to read the window's tree of names and roles (a test, an inspector of accessibility)?

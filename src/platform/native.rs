@@ -17,6 +17,8 @@ use super::{PAUSE_MILLIS, PlatformError, Role, ToWorker, Wire};
 #[cfg(feature = "app")]
 const APP_ID: &str = "thalweg";
 
+pub const IN_A_BROWSER: bool = false;
+
 pub fn begin() -> Role {
     Role::Desktop
 }
@@ -57,6 +59,14 @@ pub fn fragment() -> Option<String> {
 
 pub fn query(_: &str) -> Option<String> {
     None
+}
+
+pub fn is_read_only() -> bool {
+    false
+}
+
+pub fn lacks_webgpu() -> bool {
+    false
 }
 
 pub fn wants_tree() -> bool {

@@ -339,6 +339,14 @@ pub fn change_again(path: &Path) {
     with(|tree| tree.changed.insert(path.to_path_buf()));
 }
 
+/// Notes all files below `root` as changed: nothing is kept any more.
+pub fn change_all(root: &Path) {
+    with(|tree| {
+        let below: Vec<PathBuf> = tree.files.keys().filter(|path| path.starts_with(root)).cloned().collect();
+        tree.changed.extend(below);
+    });
+}
+
 /// Puts what lies outside at a path, with the folders it needs. It counts as changed where it is not kept yet.
 pub fn mount(path: &Path, content: Arc<dyn Outside>, kept: bool) {
     let path = whole(path);

@@ -7,7 +7,7 @@ mod page;
 mod storage;
 mod worker;
 
-pub use page::{address, dropped, fragment, open_worker, query, show_tree, wants_tree};
+pub use page::{address, dropped, fragment, is_read_only, lacks_webgpu, open_worker, query, show_tree, wants_tree};
 pub use worker::{fetch_file, send_to_page, serve_page};
 
 #[cfg(feature = "app")]
@@ -73,6 +73,8 @@ mod constructors {
         unsafe { __wasm_call_ctors() }
     }
 }
+
+pub const IN_A_BROWSER: bool = true;
 
 pub fn begin() -> Role {
     constructors::run();

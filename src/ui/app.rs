@@ -372,7 +372,9 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        storage.set_string(STORAGE_KEY, self.session().to_json());
+        if !platform::is_read_only() {
+            storage.set_string(STORAGE_KEY, self.session().to_json());
+        }
     }
 
     /// Often, since a page is closed without a word.

@@ -3,7 +3,7 @@
 use super::action::Purpose;
 use super::files::{Chosen, Files};
 use crate::io::atomic::write_file;
-use crate::platform::{self, Dialogue};
+use crate::platform::{self, Dialogue, fs};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -110,7 +110,7 @@ impl Files for SystemFiles {
     }
 
     fn holds(&self, folder: &str, name: &str) -> bool {
-        Path::new(folder).join(name).is_file()
+        fs::is_file(&Path::new(folder).join(name))
     }
 }
 

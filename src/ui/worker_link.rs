@@ -1,15 +1,25 @@
-//! The engine in a browser's worker, as the window knows it: letters over a wire, and a new worker where one died.
+//! The engine in a browser's worker, as the window knows it: letters over a wire, and a new worker where one died. A run whose
+//! graphics device was lost goes on in the new one by itself.
 
 use super::link::EngineLink;
 use crate::engine::protocol::{Command, Event};
 use crate::engine::worker::{decode, encode};
 use crate::platform::{FromWorker, Wire};
 
+/// So often a run goes on by itself after its device was lost; a device that dies again and again needs somebody's eye.
+const RECOVERIES: usize = 3;
+
 /// See the file's head.
 pub struct WorkerLink {
     wire: Box<dyn Wire>,
     /// The run in progress, which ends with its worker.
     run: Option<usize>,
+    /// The one that began last, and its folder with its checkpoint: one that failed may have done so with its device.
+    last: Option<(usize, String)>,
+    /// Went on so often after its device was lost: the run's folder and the count.
+    recovered: (Option<String>, usize),
+    /// To be gone on with as soon as the new worker is there.
+    resume: Option<Command>,
     /// Runs that wait behind it.
     queued: Vec<usize>,
     /// The worker said that it is there. One that dies before it never will be.
@@ -21,7 +31,16 @@ impl WorkerLink {
     /// A link over this wire.
     #[must_use]
     pub fn new(wire: Box<dyn Wire>) -> Self {
-        Self { wire, run: None, queued: Vec::new(), ready: false, watches_buffer: false }
+        Self {
+            wire,
+            run: None,
+            last: None,
+            recovered: (None, 0),
+            resume: None,
+            queued: Vec::new(),
+            ready: false,
+            watches_buffer: false,
+        }
     }
 
     fn note(&mut self, event: &Event) {
@@ -31,15 +50,22 @@ impl WorkerLink {
                 if self.watches_buffer {
                     self.wire.send(&encode(&Command::WatchBuffer { on: true }));
                 }
+                if let Some(command) = self.resume.take() {
+                    self.wire.send(&encode(&command));
+                }
             }
             Event::RunQueued { run, .. } => self.queued.push(*run),
-            Event::RunStarted { run, .. } => {
+            Event::RunStarted { run, folder, .. } => {
                 self.queued.retain(|queued| queued != run);
                 self.run = Some(*run);
+                self.last = folder.clone().map(|folder| (*run, folder));
             }
             Event::Unqueued { run } => self.queued.retain(|queued| queued != run),
             Event::Finished { run, .. } | Event::Stopped { run, .. } | Event::Failed { run, .. } => {
                 self.queued.retain(|queued| queued != run);
+                if !matches!(event, Event::Failed { .. }) {
+                    self.last = None;
+                }
                 if self.run == Some(*run) {
                     self.run = None;
                 }
@@ -48,9 +74,24 @@ impl WorkerLink {
         }
     }
 
-    fn died(&mut self, why: &str, events: &mut Vec<Event>) {
+    /// The run in progress, if it may go on by itself.
+    fn recovery(&mut self) -> Option<Command> {
+        let (run, folder) = self.last.clone()?;
+        if self.recovered.0.as_ref() != Some(&folder) {
+            self.recovered = (Some(folder.clone()), 0);
+        }
+        self.recovered.1 += 1;
+        (self.recovered.1 <= RECOVERIES).then_some(Command::ResumeRun { run, folder })
+    }
+
+    fn died(&mut self, why: &str, graphics: bool, events: &mut Vec<Event>) {
         let again = std::mem::take(&mut self.ready);
-        let message = if again {
+        self.resume = if again && graphics { self.recovery() } else { None };
+        let message = if self.resume.is_some() {
+            format!(
+                "the graphics device was lost ({why}): the engine was started again with a new one, and the run goes on from its last checkpoint"
+            )
+        } else if again {
             format!(
                 "the engine stopped by a fault of its own ({why}) and was started again. Nothing that was kept is lost: resume the run, it goes on from its last checkpoint, or choose the CPU as device"
             )
@@ -87,7 +128,8 @@ impl EngineLink for WorkerLink {
                     }
                     Err(message) => events.push(Event::Warned { message }),
                 },
-                FromWorker::Died(why) => self.died(&why, &mut events),
+                FromWorker::Died(why) => self.died(&why, false, &mut events),
+                FromWorker::GraphicsLost(why) => self.died(&why, true, &mut events),
             }
         }
         events
@@ -164,6 +206,34 @@ mod tests {
         assert_eq!(link.receive().len(), 3);
         let script = script.0.borrow();
         assert_eq!((script.commands.len(), script.restarts), (3, 2));
+    }
+
+    #[test]
+    fn a_run_whose_device_was_lost_goes_on_by_itself_but_not_for_ever() {
+        let script = Script::default();
+        let mut link = WorkerLink::new(Box::new(script.clone()));
+        let started = letter(&Event::RunStarted {
+            run: 4,
+            runs: 1,
+            method_label: "Seq".into(),
+            tasks: Vec::new(),
+            steps_done: 0,
+            steps_total: 1,
+            folder: Some("/thalweg/runs/seq".into()),
+            report: None,
+        });
+        for _ in 0..=RECOVERIES {
+            // The engine may notice first.
+            let failed = letter(&Event::Failed { run: 4, message: "the device does not answer".into() });
+            let lost = FromWorker::GraphicsLost("driver".into());
+            script.0.borrow_mut().news = vec![ready(), started.clone(), failed, lost];
+            link.receive();
+        }
+        script.0.borrow_mut().news = vec![ready()];
+        link.receive();
+        let resumed = Command::ResumeRun { run: 4, folder: "/thalweg/runs/seq".into() };
+        assert_eq!(script.0.borrow().commands, vec![resumed; RECOVERIES]);
+        assert_eq!(script.0.borrow().restarts, RECOVERIES + 1);
     }
 
     #[test]

@@ -1,14 +1,21 @@
 // Drives the page as a person does: by the names that the window itself gives its parts, with a real mouse and keys.
-import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "./serve.mjs";
+import { column, unzip } from "./zip.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const DIST = process.env.THALWEG_DIST ?? join(root, "dist");
 export const SHOTS = process.env.THALWEG_SHOTS;
+/** The program on the desktop, for comparison; see `just page-tests`. */
+export const NATIVE = process.env.THALWEG ?? join(root, "target", "release", "thalweg");
+/** Real models and tasks, which lie beside the checkout on some machines only. */
+export const DATA = process.env.THALWEG_DATA ?? join(root, "..", "shared", "data");
+export const noNative = !existsSync(NATIVE) && `SKIPPED: the native program is not at ${NATIVE} (build it, or set THALWEG)`;
+export const noData = !existsSync(DATA) && `SKIPPED: there are no shared data at ${DATA} (set THALWEG_DATA)`;
 
 const QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 // WebGPU on SwiftShader with a canvas that is really drawn; other sets give a black canvas.
@@ -21,15 +28,16 @@ const WITH_WEBGPU = [
 ];
 const WITHOUT_WEBGPU = ["--disable-features=WebGPU", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
 
-const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
+export const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
 
 /** A browser with a profile of its own and a page on the built site. */
 export class Stage {
-  static async open({ webgpu = false, fragment = "", query = "", size = { width: 1400, height: 900 }, folder = DIST } = {}) {
+  static async open({ webgpu = false, fragment = "", query = "", size = { width: 1400, height: 900 }, folder = DIST, tolerates = [] } = {}) {
     const stage = new Stage();
     stage.profile = mkdtempSync(join(tmpdir(), "thalweg-e2e-"));
     stage.server = await serve(folder);
     stage.faults = [];
+    stage.tolerates = tolerates;
     stage.browser = await chromium.launchPersistentContext(stage.profile, {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       headless: true,
@@ -46,14 +54,36 @@ export class Stage {
 
   /** Notes what must not happen: an error on the console, a request to another host. */
   watch(page) {
+    const fault = (text) => this.tolerates.some((known) => known.test(text)) || this.faults.push(text);
     page.on("console", (message) => {
-      if (message.type() === "error") this.faults.push(`console: ${message.text()}`);
+      if (message.type() === "error") fault(`console: ${message.text()}`);
     });
-    page.on("pageerror", (error) => this.faults.push(`page: ${error.message}`));
+    page.on("pageerror", (error) => fault(`page: ${error.message}`));
     page.on("request", (request) => {
       const url = request.url();
       if (!url.startsWith(this.server.address) && !/^(blob|data):/.test(url)) this.faults.push(`request to ${url}`);
     });
+  }
+
+  /** Another tab of the same browser, driven in the same way. */
+  async tab(fragment = "") {
+    const other = Object.assign(new Stage(), this);
+    other.page = await this.browser.newPage();
+    other.watch(other.page);
+    await other.page.goto(`${this.server.address}?tree${fragment ? `#${fragment}` : ""}`);
+    return other;
+  }
+
+  /** Closes a page and opens it again as a person would, without what its link brought along. */
+  async reopen() {
+    await this.page.goto("about:blank");
+    await this.page.goto(`${this.server.address}?tree`);
+  }
+
+  /** The engine's worker. */
+  worker() {
+    const workers = this.page.workers().filter((worker) => worker.url().endsWith("/worker.js"));
+    return workers[workers.length - 1];
   }
 
   async close() {
@@ -94,10 +124,15 @@ export class Stage {
   }
 
   async click(name, role, secs) {
-    const node = await this.wait(String(name), (tree) => this.find(tree, name, role), secs);
     // Once more, at rest: a part may still be on its way to its place.
-    await pause(150);
-    const { bounds } = this.find(await this.tree(), name, role) ?? node;
+    let { bounds } = await this.wait(String(name), (tree) => this.find(tree, name, role), secs);
+    for (let looks = 0; looks < 20; looks += 1) {
+      await pause(200);
+      const again = this.find(await this.tree(), name, role)?.bounds;
+      const rests = again && again.every((edge, place) => Math.abs(edge - bounds[place]) < 0.5);
+      bounds = again ?? bounds;
+      if (rests) break;
+    }
     await this.page.mouse.move((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2);
     await pause(80);
     await this.page.mouse.down();
@@ -110,9 +145,12 @@ export class Stage {
   async command(title) {
     await this.page.mouse.move(5, 300);
     await this.page.keyboard.press("Control+P");
-    await pause(300);
+    // A busy machine draws the list later than it hears the keys, which would be shortcuts without it.
+    await this.wait("the palette", (tree) => tree.some((node) => node.label === "Command" && node.role === "TextInput"), 20);
+    await pause(150);
     await this.page.keyboard.type(title, { delay: 5 });
-    await pause(300);
+    await this.wait(`"${title}" in the palette`, (tree) => tree.some((node) => (node.label ?? node.value ?? "").startsWith(title)), 20);
+    await pause(200);
     await this.page.keyboard.press("Enter");
     await pause(200);
   }
@@ -124,6 +162,31 @@ export class Stage {
       (tree) => this.find(tree, /^Accuracy matrix, slow learner.*: 2 of 2 tasks learnt/) && tree.some((node) => (node.value ?? node.label) === "idle"),
       secs,
     );
+  }
+
+  /** Waits until nothing goes on; `secs` are given to it. */
+  idle(secs = 60) {
+    return this.wait("the end of the work", (tree) => tree.some((node) => (node.value ?? node.label) === "idle"), secs);
+  }
+
+  /** Answers the file dialogue that a command opens. */
+  async choose(title, files) {
+    const chooser = this.page.waitForEvent("filechooser");
+    await this.command(title);
+    await (await chooser).setFiles(files);
+  }
+
+  /** What a command gives to be downloaded, saved under this path. */
+  async save(title, path) {
+    const download = this.page.waitForEvent("download");
+    await this.command(title);
+    await (await download).saveAs(path);
+    return readFileSync(path);
+  }
+
+  /** The selected run's files, by its capsule. */
+  async capsule(path) {
+    return unzip(await this.save("Export the selected run as a capsule", path));
   }
 
   async shot(name) {
@@ -151,3 +214,6 @@ report_every = 1
 [evaluation]
 max_examples = 8
 `;
+
+/** The losses of a run's files. */
+export const losses = (files) => column(files.get("metrics.csv"), "loss_total");

@@ -36,6 +36,16 @@ pub struct EvalArgs {
     pub show: usize,
 }
 
+/// Arguments of `capsule`.
+#[derive(Debug, Args)]
+pub struct CapsuleArgs {
+    #[arg(value_name = "FILE.thalweg")]
+    pub file: PathBuf,
+    /// Unpack it into this folder, which must not exist yet: a run's folder, as `thalweg run` writes it
+    #[arg(long, value_name = "DIR")]
+    pub unpack: Option<PathBuf>,
+}
+
 /// Arguments of `generate`.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {

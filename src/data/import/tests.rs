@@ -23,6 +23,14 @@ fn named(files: &[(&str, &str)]) -> Vec<NamedBytes> {
 }
 
 #[test]
+fn a_file_that_would_fill_the_memory_is_not_begun_with() {
+    assert_eq!(too_large(125, Some(1000)), None);
+    assert_eq!(too_large(u64::MAX, None), None);
+    let reason = too_large(3_000_000_000, Some(4 << 30)).unwrap();
+    assert_eq!(reason, "it has 3000 MB, and here is room for 536 MB");
+}
+
+#[test]
 fn a_lone_file_is_divided_the_same_way_every_time() {
     let first = import("set.jsonl", &lines(50, "q")).unwrap();
     assert_eq!(first, import("set.jsonl", &lines(50, "q")).unwrap());

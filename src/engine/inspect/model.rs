@@ -2,6 +2,7 @@
 
 use super::memory;
 use super::task::open_tokenizer;
+use crate::engine::builtin_model;
 use crate::engine::config::{BUILTIN_MODEL, ExperimentConfig};
 use crate::engine::prepare::open_model;
 use crate::engine::protocol::cards::ModelCard;
@@ -64,7 +65,7 @@ pub fn inspect_model(
 /// Bytes of the model's tensors in its files, and their types, the one with most bytes first.
 fn stored(model: &str, config: &ModelConfig) -> Result<(u64, Vec<String>), IoError> {
     let weights = if model == BUILTIN_MODEL {
-        let bytes: &'static [u8] = include_bytes!("../../../assets/demo-model/model.safetensors");
+        let bytes = builtin_model::WEIGHTS;
         ShardedFolder::single("model.safetensors", SafetensorsFile::from_bytes(bytes, BUILTIN_MODEL)?)
     } else {
         open_weights(Path::new(model))?.1

@@ -32,6 +32,8 @@ extern "C" {
     fn take_dropped() -> Array;
     #[wasm_bindgen(js_namespace = thalweg, js_name = hasWebGpu)]
     pub fn has_webgpu() -> bool;
+    #[wasm_bindgen(js_namespace = thalweg, js_name = isReadOnly)]
+    pub fn is_read_only() -> bool;
     #[wasm_bindgen(js_namespace = thalweg, js_name = address)]
     fn page_address() -> String;
     #[wasm_bindgen(js_namespace = thalweg, js_name = fragment)]
@@ -73,6 +75,7 @@ pub fn open_worker(wake: impl Fn() + 'static) -> Result<Box<dyn Wire>, PlatformE
     let callback = Closure::<dyn Fn(String, JsValue)>::new(move |kind: String, what: JsValue| {
         let news = match kind.as_str() {
             "letter" => FromWorker::Letter(Uint8Array::new(&what).to_vec()),
+            "lost" => FromWorker::GraphicsLost(what.as_string().unwrap_or_default()),
             _ => FromWorker::Died(what.as_string().unwrap_or_default()),
         };
         inbox.borrow_mut().push(news);
@@ -112,6 +115,10 @@ fn take_in(list: &Array) -> Vec<PathBuf> {
         tree::mount(&whole, Arc::new(Picked::new(file.into())), true);
     }
     top
+}
+
+pub fn lacks_webgpu() -> bool {
+    !has_webgpu()
 }
 
 pub fn dropped() -> Vec<PathBuf> {

@@ -1,10 +1,10 @@
 //! Files that lie outside the module's memory, and the browser's storage that keeps the worker's files over a reload.
 
 use super::{KEPT, reason};
+use crate::platform::fs;
 use crate::platform::tree::{self, Content, Outside};
 use js_sys::{Array, Promise, Uint8Array};
 use send_wrapper::SendWrapper;
-use std::cell::RefCell;
 use std::io::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ const LOOK_MILLIS: i32 = 200;
 const PATIENCE_MILLIS: i32 = 5000;
 /// Smaller files stay in memory as well.
 const SMALL_BYTES: u64 = 64 * 1024;
+/// A larger file that somebody chose is read where it lies, and not kept: the copy would fill the storage.
+const LARGE_BYTES: u64 = 1 << 30;
 
 #[wasm_bindgen]
 extern "C" {
@@ -27,7 +29,11 @@ extern "C" {
     /// A sentence where nothing can be kept.
     #[wasm_bindgen(js_namespace = thalweg, js_name = whyNotKept)]
     fn why_not_kept() -> Option<String>;
-    /// Writes a file whole or not at all; fulfilled with the file as it lies there.
+    /// Was the storage emptied behind the program's back since the last question?
+    #[wasm_bindgen(js_namespace = thalweg, js_name = wasCleared)]
+    fn was_cleared() -> bool;
+    /// Writes a file whole or not at all; fulfilled with the file as it lies there, with nothing where its content cannot be
+    /// read any more.
     #[wasm_bindgen(js_namespace = thalweg)]
     fn keep(path: &str, content: &JsValue) -> Promise;
     #[wasm_bindgen(js_namespace = thalweg)]
@@ -72,48 +78,67 @@ pub fn open(tell: impl Fn(String) + 'static) {
         return;
     }
     spawn_local(async move {
-        let told = RefCell::new(Vec::<String>::new());
+        let mut told = Vec::<String>::new();
         loop {
             let mut wait = LOOK_MILLIS;
             for (path, now) in tree::take_changes(Path::new(KEPT)) {
-                if let Err(error) = carry(&path, now).await {
-                    tree::change_again(&path);
-                    wait = PATIENCE_MILLIS;
-                    let message = format!(
-                        "The browser does not keep {} ({}). What you do goes on, but is lost when this tab is closed: delete runs you do not need, or export this one as a capsule.",
-                        path.display(),
-                        reason(&error)
-                    );
-                    if !told.borrow().contains(&message) {
-                        told.borrow_mut().push(message.clone());
-                        tell(message);
+                match carry(&path, now).await {
+                    Ok(None) => {}
+                    Ok(Some(remark)) => tell(remark),
+                    Err(error) => {
+                        tree::change_again(&path);
+                        wait = PATIENCE_MILLIS;
+                        let reason = reason(&error);
+                        if !told.contains(&reason) {
+                            tell(format!(
+                                "The browser does not keep {} ({reason}). What you do goes on, but is lost when this tab is closed: delete runs you do not need, or export this one as a capsule. It is tried again every few seconds.",
+                                path.display(),
+                            ));
+                            told.push(reason);
+                        }
                     }
-                    break;
                 }
+            }
+            if was_cleared() {
+                tree::change_all(Path::new(KEPT));
+                tell(
+                    "The browser's storage of this page was emptied while it was open. What is still in memory is being kept again and the run goes on; runs and models that lay in the storage are gone.".to_owned(),
+                );
             }
             super::timeout(wait).await;
         }
     });
 }
 
-/// Carries one change into the storage.
-async fn carry(path: &Path, now: Option<(Content, u64)>) -> std::result::Result<(), JsValue> {
+/// Carries one change into the storage; gives a sentence where there is something to remark.
+async fn carry(path: &Path, now: Option<(Content, u64)>) -> std::result::Result<Option<String>, JsValue> {
     let name = path.to_string_lossy();
     let Some((content, version)) = now else {
         JsFuture::from(forget(&name)).await?;
-        return Ok(());
+        return Ok(None);
     };
     let (bytes, large): (JsValue, bool) = match &content {
         Content::Memory(bytes) => (Uint8Array::from(bytes.as_slice()).into(), bytes.len() as u64 > SMALL_BYTES),
+        Content::Outside(outside) if outside.len() > LARGE_BYTES => {
+            return Ok(Some(format!(
+                "{} is larger than {} GiB: it is read where it lies and not kept. Choose it once more when the page was reloaded.",
+                path.display(),
+                LARGE_BYTES >> 30
+            )));
+        }
         Content::Outside(outside) => {
             let outside: &dyn std::any::Any = &**outside;
-            let Some(Picked(blob)) = outside.downcast_ref() else { return Ok(()) };
+            let Some(Picked(blob)) = outside.downcast_ref() else { return Ok(None) };
             ((**blob).clone().into(), true)
         }
     };
-    let file: web_sys::Blob = JsFuture::from(keep(&name, &bytes)).await?.dyn_into()?;
+    let Ok(file) = JsFuture::from(keep(&name, &bytes)).await?.dyn_into::<web_sys::Blob>() else {
+        // Whoever wants it hears that it is not there, instead of a fault in the middle of a read.
+        fs::remove_file(path).ok();
+        return Ok(Some(format!("{} cannot be read any more: choose it once more, if you need it.", path.display())));
+    };
     if large {
         tree::settle(path, version, Arc::new(Picked::new(file)));
     }
-    Ok(())
+    Ok(None)
 }

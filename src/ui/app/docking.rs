@@ -1,9 +1,11 @@
 //! Where the panels are: a tree of splits and tabs that people drag about, close, reopen and find again at the next start.
+//! In a narrow window, as on a phone, one panel at a time under one row of tabs; the tree waits for a wider one.
 
 use super::tabs;
 use crate::ui::panel::{Context, Panel, PanelKind};
 use crate::ui::theme::Theme;
-use egui::{Frame, Id, Margin, RichText, Stroke, Ui, Visuals, WidgetText};
+use egui::scroll_area::ScrollBarVisibility;
+use egui::{Align, Button, Frame, Id, Margin, RichText, ScrollArea, Stroke, Ui, Visuals, WidgetText, vec2};
 use egui_tiles::{
     Behavior, Container, Linear, LinearDir, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree,
     UiResponse,
@@ -17,9 +19,15 @@ const GROUPS: [&[PanelKind]; 3] = [
     &[PanelKind::Buffer, PanelKind::Runs, PanelKind::Generate, PanelKind::Log],
 ];
 
+/// A window below this width, in points, has no room for two panels beside each other.
+const NARROW: f32 = 640.0;
+
 /// The tree of panels.
 pub struct Docking {
     tree: Tree<PanelKind>,
+    narrow: bool,
+    /// The one that a narrow window shows.
+    front: PanelKind,
 }
 
 /// Three groups, for a window of 1280 by 800: what is trained and how on the left; on the right what is forgotten, wide
@@ -72,11 +80,12 @@ impl Docking {
     /// The layout that was kept, or the first one.
     #[must_use]
     pub fn new(kept: Option<Tree<PanelKind>>) -> Self {
-        Self { tree: kept.filter(is_sound).unwrap_or_else(first_layout) }
+        Self { tree: kept.filter(is_sound).unwrap_or_else(first_layout), narrow: false, front: PanelKind::Training }
     }
 
     /// One panel and nothing else.
     pub fn show_alone(&mut self, kind: PanelKind) {
+        self.front = kind;
         let mut tiles = Tiles::default();
         let pane = tiles.insert_pane(kind);
         let root = tiles.insert_tab_tile(vec![pane]);
@@ -103,6 +112,9 @@ impl Docking {
     /// The panels that are in sight.
     #[must_use]
     pub fn visible(&self) -> Vec<PanelKind> {
+        if self.narrow {
+            return vec![self.front];
+        }
         self.tree.active_tiles().iter().filter_map(|id| self.tree.tiles.get_pane(id).copied()).collect()
     }
 
@@ -111,6 +123,7 @@ impl Docking {
         if !self.is_open(kind) {
             self.insert(kind);
         }
+        self.front = kind;
         self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if *pane == kind));
     }
 
@@ -146,9 +159,54 @@ impl Docking {
             });
             return;
         }
+        self.narrow = ui.available_width() < NARROW;
+        if self.narrow {
+            self.stack(ui, panels, context);
+            return;
+        }
         let theme = *context.theme;
         self.tree.ui(&mut Body { panels, context, theme }, ui);
     }
+}
+
+impl Docking {
+    /// One panel, and a row of all that are open.
+    fn stack(&mut self, ui: &mut Ui, panels: &mut [Box<dyn Panel>], context: &mut Context<'_>) {
+        let open: Vec<PanelKind> = PanelKind::ALL.into_iter().filter(|kind| self.is_open(*kind)).collect();
+        if !open.contains(&self.front) {
+            self.front = open.first().copied().unwrap_or(self.front);
+        }
+        let theme = *context.theme;
+        Frame::new().fill(theme.card()).inner_margin(Margin::symmetric(6, 2)).show(ui, |ui| {
+            ScrollArea::horizontal().scroll_bar_visibility(ScrollBarVisibility::AlwaysHidden).show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    for kind in open {
+                        let tab = ui.add(
+                            Button::selectable(self.front == kind, kind.title()).min_size(vec2(0.0, Theme::TARGET)),
+                        );
+                        if tab.clicked() {
+                            self.front = kind;
+                            tab.scroll_to_me(Some(Align::Center));
+                        }
+                    }
+                });
+            });
+        });
+        draw_panel(ui, &theme, self.front, panels, context);
+    }
+}
+
+fn draw_panel(ui: &mut Ui, theme: &Theme, kind: PanelKind, panels: &mut [Box<dyn Panel>], context: &mut Context<'_>) {
+    let frame = Frame::new().fill(theme.ground()).inner_margin(Margin::same(8));
+    frame.show(ui, |ui| {
+        ui.set_min_size(ui.available_size());
+        match panels.iter_mut().find(|panel| panel.kind() == kind) {
+            Some(panel) => panel.show(ui, context),
+            None => {
+                ui.label("This build has no such panel. Close its tab.");
+            }
+        }
+    });
 }
 
 /// How the tree is drawn.
@@ -160,16 +218,7 @@ struct Body<'a, 'c> {
 
 impl Behavior<PanelKind> for Body<'_, '_> {
     fn pane_ui(&mut self, ui: &mut Ui, _: TileId, kind: &mut PanelKind) -> UiResponse {
-        let frame = Frame::new().fill(self.theme.ground()).inner_margin(Margin::same(8));
-        frame.show(ui, |ui| {
-            ui.set_min_size(ui.available_size());
-            match self.panels.iter_mut().find(|panel| panel.kind() == *kind) {
-                Some(panel) => panel.show(ui, self.context),
-                None => {
-                    ui.label("This build has no such panel. Close its tab.");
-                }
-            }
-        });
+        draw_panel(ui, &self.theme, *kind, self.panels, self.context);
         UiResponse::None
     }
 

@@ -1,6 +1,7 @@
 //! The bar at the bottom: device, model, memory, what is being done, how fast, how long still.
 
 use crate::engine::config::BUILTIN_MODEL;
+use crate::platform;
 use crate::ui::state::AppState;
 use crate::ui::state::run::RunStatus;
 use crate::ui::theme::Theme;
@@ -39,21 +40,27 @@ fn fact(ui: &mut Ui, theme: &Theme, name: &str, value: &str) -> egui::Response {
 
 fn device(ui: &mut Ui, theme: &Theme, state: &AppState) {
     let engine = &state.engine;
+    if platform::lacks_webgpu() {
+        let about = "This browser has no WebGPU, so everything is computed by the processor, on one thread. It works, and larger models take their time. A recent Chrome, Edge or Safari has WebGPU; on Linux it may have to be switched on.";
+        badge(ui, theme, "CPU engine", about);
+    }
     if engine.device.is_empty() {
         let about = "Chosen when a run begins. The form of the next run names a device, or \"auto\" for the fastest.";
         fact(ui, theme, "Device", &format!("{} (not chosen yet)", state.draft.config.device)).on_hover_text(about);
         return;
     }
     fact(ui, theme, "Device", &engine.device).on_hover_text(format!("Because {}.", engine.device_reason));
-    if engine.device.to_lowercase().starts_with("cpu") {
-        let badge = Frame::new()
-            .stroke(Stroke::new(1.0, theme.warning()))
-            .corner_radius(4)
-            .inner_margin(Margin::symmetric(5, 0));
-        let shown = badge.show(ui, |ui| ui.label(RichText::new("CPU").small().color(theme.warning()))).inner;
-        shown.on_hover_text("No GPU is used. Everything works on the processor; larger models take their time.");
-        ui.add_space(Theme::GROUP_GAP - Theme::GAP);
+    if engine.device.to_lowercase().starts_with("cpu") && !platform::lacks_webgpu() {
+        badge(ui, theme, "CPU", "No GPU is used. Everything works on the processor; larger models take their time.");
     }
+}
+
+fn badge(ui: &mut Ui, theme: &Theme, text: &str, about: &str) {
+    let frame =
+        Frame::new().stroke(Stroke::new(1.0, theme.warning())).corner_radius(4).inner_margin(Margin::symmetric(5, 0));
+    let shown = frame.show(ui, |ui| ui.label(RichText::new(text).small().color(theme.warning()))).inner;
+    shown.on_hover_text(about);
+    ui.add_space(Theme::GROUP_GAP - Theme::GAP);
 }
 
 fn model(ui: &mut Ui, theme: &Theme, state: &AppState) {

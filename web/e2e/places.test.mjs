@@ -1,0 +1,112 @@
+// Where the page may find itself: a browser without a file system for pages, a tab that nobody sees, a phone.
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { DIST, SHORT, Stage, draft, pause } from "./driver.mjs";
+
+const LONG = SHORT.replace("steps_per_task = 20", "steps_per_task = 3000").replace(/methods = .*/, 'methods = ["i_lora"]');
+const stepOf = (tree) => {
+  const found = tree.map((node) => /Step\s*(\d+) of/.exec(node.value ?? node.label ?? "")).find(Boolean);
+  return found ? Number(found[1]) : 0;
+};
+
+/** The built page with lines before its worker's, since no test reaches a worker before its first line. */
+function siteWith(lines) {
+  const folder = mkdtempSync(join(tmpdir(), "thalweg-site-"));
+  cpSync(DIST, folder, { recursive: true });
+  const worker = join(folder, "worker.js");
+  writeFileSync(worker, `${lines}\n${readFileSync(worker)}`);
+  return folder;
+}
+
+for (const [where, lines, kept] of [
+  ["has no file system for pages", "delete StorageManager.prototype.getDirectory;", true],
+  ["refuses its file system", 'StorageManager.prototype.getDirectory = async () => { throw new DOMException("not in a private window", "SecurityError"); };', true],
+  ["keeps nothing at all", 'delete StorageManager.prototype.getDirectory; Object.defineProperty(globalThis, "indexedDB", { value: undefined });', false],
+]) {
+  test(`a browser that ${where}`, { timeout: 300_000 }, async () => {
+    const folder = siteWith(lines);
+    const stage = await Stage.open({ folder, fragment: `${draft(LONG)}&panel=Training` });
+    try {
+      await stage.shows("Start", 90);
+      if (!kept) await stage.shows(/keeps no files for this page.*Export/, 30);
+      await stage.click("Start");
+      await stage.shows(/Step\s*[1-9]\d* of/, 120);
+      await pause(3000);
+      await stage.click("Pause");
+      await pause(8000);
+      if (!kept) return;
+      const before = stepOf(await stage.tree());
+      await stage.reopen();
+      await stage.click("Resume last session", undefined, 60);
+      await stage.wait("the step it was at", (tree) => stepOf(tree) >= before, 120);
+      const stores = await stage.page.evaluate(async () => (await indexedDB.databases()).map((database) => database.name));
+      assert.ok(stores.includes("thalweg"), `it was kept elsewhere: ${stores}`);
+      assert.deepEqual(stage.faults, []);
+    } finally {
+      await stage.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+}
+
+test("a hidden tab goes on training and takes in what is told; a frozen one goes on when it thaws", { timeout: 300_000 }, async (t) => {
+  const stage = await Stage.open({ fragment: `${draft(LONG)}&panel=Training` });
+  try {
+    // Chromium without a screen shows every tab; what the page asks is whether it is hidden.
+    await stage.page.evaluate(() => {
+      let hidden = false;
+      Object.defineProperty(document, "hidden", { get: () => hidden });
+      Object.defineProperty(document, "visibilityState", { get: () => (hidden ? "hidden" : "visible") });
+      globalThis.hide = (on) => {
+        hidden = on;
+        document.dispatchEvent(new Event("visibilitychange"));
+      };
+    });
+    await stage.click("Start", undefined, 90);
+    await stage.shows(/Step\s*[1-9]\d* of/, 120);
+    await pause(2000);
+    const sizes = () => stage.page.evaluate(() => globalThis.thalweg.memoryBytes());
+    await stage.page.evaluate(() => globalThis.hide(true));
+    const [before, memory] = [stepOf(await stage.tree()), await sizes()];
+    await pause(20_000);
+    assert.equal(stepOf(await stage.tree()), before, "a hidden window draws nothing");
+    const grown = (await sizes()) - memory;
+    await stage.page.evaluate(() => globalThis.hide(false));
+    await stage.wait("the steps made meanwhile", (tree) => stepOf(tree) > before + 20, 10);
+    t.diagnostic(`hidden for 20 s: steps ${before} to ${stepOf(await stage.tree())}, the window's memory grew by ${grown} bytes`);
+    assert.ok(grown <= 2 << 20, `what is told piles up: ${grown} bytes more`);
+
+    const cdp = await stage.browser.newCDPSession(stage.page);
+    await cdp.send("Page.setWebLifecycleState", { state: "frozen" });
+    await pause(4000);
+    await cdp.send("Page.setWebLifecycleState", { state: "active" });
+    const thawed = stepOf(await stage.tree());
+    await stage.wait("more steps", (tree) => stepOf(tree) > thawed, 60);
+    assert.deepEqual(stage.faults, []);
+  } finally {
+    await stage.close();
+  }
+});
+
+test("a phone shows one panel at a time, and every panel can be reached and trained from", { timeout: 300_000 }, async () => {
+  const size = { width: 390, height: 844 };
+  const stage = await Stage.open({ size, fragment: `${draft(SHORT)}&panel=Training` });
+  try {
+    const start = await stage.wait("Start", (tree) => stage.find(tree, "Start"), 90);
+    const inside = ({ bounds }) => bounds[0] >= 0 && bounds[2] <= size.width && bounds[1] >= 0 && bounds[3] <= size.height;
+    assert.ok(inside(start), `the button is out of sight: ${start.bounds}`);
+    await stage.click("Start");
+    await stage.shows("Pause", 120);
+    await stage.click("Tasks");
+    await stage.shows(/stance/i, 30);
+    await stage.command("Show panel Forgetting");
+    await stage.trained(400);
+    await stage.shot("phone");
+    assert.deepEqual(stage.faults, []);
+  } finally {
+    await stage.close();
+  }
+});
