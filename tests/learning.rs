@@ -14,6 +14,8 @@ mod host;
 mod interruptions;
 #[path = "learning/landscape.rs"]
 mod landscape;
+#[path = "learning/landscape_content.rs"]
+mod landscape_content;
 #[path = "learning/method_rules.rs"]
 mod method_rules;
 #[path = "learning/presets.rs"]

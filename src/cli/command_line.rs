@@ -1,5 +1,6 @@
 //! The command line that repeats a call, quoted for a POSIX shell; reports carry it.
 
+pub(super) use crate::engine::landscape::quote;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -17,15 +18,6 @@ pub(super) fn repeat(arguments: &[OsString], without_subcommand: bool) -> String
 /// The command that goes on with a stopped run.
 pub(super) fn resume(folder: &Path) -> String {
     format!("thalweg resume {}", quote(&folder.to_string_lossy()))
-}
-
-/// One word for a shell.
-pub(super) fn quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_string();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::engine::config::{ExperimentConfig, MethodConfig, TaskConfig};
 use crate::engine::curve::CurveSettings;
 use crate::engine::explorer::ExplorerSettings;
 use crate::engine::landscape::{
-    Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, beside_path, explore_path, explore_plane,
-    read_anchors,
+    Anchor, Known, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, beside_path, explore_path,
+    explore_plane, read_anchors,
 };
 use crate::engine::landscape_report::{PathReport, path_csv, path_svg, plane_csv, render_path, render_plane};
 use crate::engine::prepare::Prepared;
@@ -57,13 +57,14 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
                 seed: args.look.ground.seed,
                 pad_multiple: 8,
             },
+            watches: false,
         };
         let mut show = |event| progress.show(event);
         let mut ignore = |_| {};
         let explored = async {
             let explored = explore_path(&prepared, &anchors, &request, &look, &control, &mut show, &mut ignore);
-            let (mut report, ground) = explored.await?;
-            report.beside = beside_path(&prepared, &ground, &report, &also, &look).await?;
+            let (mut report, ground) = Box::pin(explored).await?;
+            report.beside = beside_path(&prepared, &ground, &report, &also, &look, &control).await?;
             Ok::<_, EngineError>(report)
         };
         match platform::block_on(explored)? {
@@ -75,6 +76,9 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
         }
     }
     progress.close();
+    for warning in reports[before..].iter().flat_map(|report| &report.warnings) {
+        say(&format!("note: {warning}"))?;
+    }
     if let (true, Some(error)) = (reports.len() == before, &failed) {
         return Err(anyhow::anyhow!("{error}"));
     }
@@ -98,8 +102,16 @@ pub(super) fn path(args: &PathArgs, session: &Session) -> anyhow::Result<Ending>
 }
 
 pub(super) fn plane(args: &PlaneArgs, session: &Session) -> anyhow::Result<Ending> {
+    if !(args.margin.is_finite() && args.margin >= 0.0) {
+        return Err(UsageError("--margin must be a number of at least 0".into()).into());
+    }
+    let mut shown = args.track.clone();
+    // Random directions are told with the share of the motion of training that they hold, which takes somebody's track.
+    if args.random && shown.is_empty() && args.also.is_empty() {
+        shown.extend(run_of(&args.adapters).filter(|run| run.join("adapters").is_dir()));
+    }
     let tracks: Vec<Track> =
-        args.track.iter().map(|run| tracks(run)).collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
+        shown.iter().map(|run| tracks(run)).collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
     let (control, mut progress) = begin(session);
     let prepared = load((&args.look.ground, args.look.examples), run_of(&args.adapters), &mut progress)?;
     let folders: Vec<PathBuf> = args.adapters.iter().chain(&args.also).cloned().collect();
@@ -112,7 +124,9 @@ pub(super) fn plane(args: &PlaneArgs, session: &Session) -> anyhow::Result<Endin
             _ => PlaneShape::Through,
         },
         points: args.points,
+        margin: args.margin,
         tracks,
+        curves: Vec::new(),
     };
     let laid = (anchors.as_slice(), args.adapters.len());
     let mut show = |event| progress.show(event);
@@ -125,7 +139,15 @@ pub(super) fn plane(args: &PlaneArgs, session: &Session) -> anyhow::Result<Endin
         let [x, y, beside] = [mark.x, mark.y, mark.residual].map(|value| (value * 1e3).round() / 1e3 + 0.0);
         say(&format!("{}: ({x:.3}, {y:.3}), {beside:.3} from the plane", mark.name))?;
     }
-    say(&format!("{} points in {:.1} s", report.losses.iter().flatten().count(), report.secs))?;
+    if let Some([first, second]) = report.share_of_motion.map(|shares| shares.map(|share| 100.0 * share)) {
+        let both = first + second;
+        say(&format!("the two directions hold {first:.1} % and {second:.1} % of the motion, {both:.1} % together"))?;
+    }
+    for warning in &report.warnings {
+        say(&format!("note: {warning}"))?;
+    }
+    let measured = report.losses.len() - report.unmeasured();
+    say(&format!("{measured} points in {:.1} s", report.secs))?;
     write(
         &args.look.ground.output,
         "plane",
@@ -203,6 +225,7 @@ fn look(args: &LandscapeArgs, title: &str, session: &Session) -> Look {
             scores: !args.no_scores,
         },
         command: session.command.clone(),
+        known: Known::default(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::table::table;
 use super::terminal::say;
 use super::{Ending, Session};
 use crate::engine::explorer::ExplorerSettings;
-use crate::engine::landscape::{Look, explore_similarity};
+use crate::engine::landscape::{Known, Look, explore_similarity};
 use crate::engine::landscape_report::{Measure, SimilarityReport, modules_csv, render_similarity, similarity_csv};
 use crate::platform;
 
@@ -26,6 +26,7 @@ pub(super) fn similarity(args: &SimilarityArgs, session: &Session) -> anyhow::Re
         seed: args.ground.seed,
         explorer: ExplorerSettings { examples: args.examples, points_at_once: 1, scores: false },
         command: session.command.clone(),
+        known: Known::default(),
     };
     let mut show = |event| progress.show(event);
     let explored = explore_similarity(&prepared, &anchors, !args.no_cka, &look, &control, &mut show);

@@ -17,7 +17,6 @@ use crate::continual::cross_entropy_gradient;
 use crate::data::batch::Batch;
 use crate::data::prompt::Encoded;
 use crate::model::Adapter;
-use crate::platform;
 use burn::tensor::Tensor;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -43,36 +42,58 @@ pub fn learning_rate_share(step: usize, steps: usize) -> f64 {
     (1.0 - 0.99 * ((progress - 0.5) / 0.4).clamp(0.0, 1.0)).max(0.01)
 }
 
-/// The control points of a trained curve, ends included. `weights(t)` gives the curve's coefficients, one for each of them.
-///
-/// `tell(step, steps)` is called after each step and says whether to go on; after a stop the curve is what it is by then.
-///
-/// # Errors
-/// Tasks without training examples, bends that grow beyond all bounds, or a device that fails.
-pub async fn train_curve(
-    prepared: &Prepared,
-    ends: [&Adapter; 2],
-    weights: &dyn Fn(f64) -> Vec<f64>,
-    settings: &CurveSettings,
-    tell: &mut dyn FnMut(usize, usize) -> bool,
-) -> Result<Vec<Adapter>, EngineError> {
-    let llama = &prepared.model.llama;
-    let [first, last] = ends;
-    let bends = settings.bends;
-    let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-    #[allow(clippy::cast_precision_loss)] // a few bends
-    let mut flat = Tensor::cat(
-        (1..=bends).map(|bend| first.lerp(last, bend as f64 / (bends + 1) as f64).flat()).collect::<Vec<_>>(),
-        0,
-    );
-    let length = first.layout().length();
-    let controls = |flat: &Tensor<1>| {
-        let middle = (0..bends).map(|bend| first.with_flat(flat.clone().slice([bend * length..(bend + 1) * length])));
-        std::iter::once(first.clone()).chain(middle).chain([last.clone()]).collect::<Vec<_>>()
-    };
-    let mut optimiser = AdamW::new(&flat);
-    let training = TrainingConfig::default();
-    for step in 0..settings.steps {
+/// A curve in training. It can be set aside between two steps and gone on with, as if nobody had stopped it.
+#[derive(Clone, Debug)]
+pub struct Bender {
+    ends: [Adapter; 2],
+    settings: CurveSettings,
+    /// The bends one after the other.
+    flat: Tensor<1>,
+    optimiser: AdamW,
+    rng: ChaCha8Rng,
+    step: usize,
+    /// `(step, loss)` of the steps whose loss somebody read; `None` where it was not finite.
+    pub losses: Vec<(usize, Option<f64>)>,
+}
+
+impl Bender {
+    /// The bends on the straight line between the ends.
+    #[must_use]
+    pub fn new([first, last]: [&Adapter; 2], settings: CurveSettings) -> Self {
+        let bends = settings.bends;
+        #[allow(clippy::cast_precision_loss)] // a few bends
+        let straight = (1..=bends).map(|bend| first.lerp(last, bend as f64 / (bends + 1) as f64).flat());
+        let flat = Tensor::cat(straight.collect::<Vec<_>>(), 0);
+        let (optimiser, rng) = (AdamW::new(&flat), ChaCha8Rng::seed_from_u64(settings.seed));
+        Self { ends: [first.clone(), last.clone()], settings, flat, optimiser, rng, step: 0, losses: Vec::new() }
+    }
+
+    /// Steps made so far.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.step
+    }
+
+    /// The control points as they are now, ends included.
+    #[must_use]
+    pub fn controls(&self) -> Vec<Adapter> {
+        let [first, last] = &self.ends;
+        let length = first.layout().length();
+        let bend = |bend: usize| first.with_flat(self.flat.clone().slice([bend * length..(bend + 1) * length]));
+        let middle = (0..self.settings.bends).map(bend);
+        std::iter::once(first.clone()).chain(middle).chain([last.clone()]).collect()
+    }
+
+    /// One step; the loss of its batch, `[1]`. `weights(t)` gives the curve's coefficients, one for each control point.
+    ///
+    /// # Errors
+    /// Tasks without training examples.
+    pub fn advance(
+        &mut self,
+        prepared: &Prepared,
+        weights: &dyn Fn(f64) -> Vec<f64>,
+    ) -> Result<Tensor<1>, EngineError> {
+        let Self { settings, rng, .. } = self;
         let mut drawn: Vec<&Encoded> = Vec::with_capacity(settings.batch_size);
         for _ in 0..settings.batch_size {
             let task = &prepared.tasks[rng.random_range(0..prepared.tasks.len())];
@@ -81,24 +102,29 @@ pub async fn train_curve(
         let pad = prepared.model.tokenizer.pad_id().unwrap_or(0);
         let batch = Batch::from_encoded(&drawn, pad, settings.pad_multiple)?;
         let weights = weights(rng.random_range(0.0..1.0));
-        let point = first.combine(&controls(&flat), &weights);
-        let (gradient, _) = cross_entropy_gradient(llama, &point, &batch, false);
-        let parts = (1..=bends).map(|bend| gradient.clone().mul_scalar(weights[bend])).collect::<Vec<_>>();
-        let rate = settings.learning_rate * learning_rate_share(step, settings.steps);
-        flat = optimiser.step(flat, Tensor::cat(parts, 0), rate, &training).0;
-        platform::yield_now().await;
-        if !tell(step + 1, settings.steps) {
-            break;
+        let point = self.ends[0].combine(&self.controls(), &weights);
+        let (gradient, loss) = cross_entropy_gradient(&prepared.model.llama, &point, &batch, false);
+        let parts = (1..=self.settings.bends).map(|bend| gradient.clone().mul_scalar(weights[bend]));
+        let gradient = Tensor::cat(parts.collect::<Vec<_>>(), 0);
+        let rate = self.settings.learning_rate * learning_rate_share(self.step, self.settings.steps);
+        self.flat = self.optimiser.step(self.flat.clone(), gradient, rate, &TrainingConfig::default()).0;
+        self.step += 1;
+        Ok(loss)
+    }
+
+    /// Says so if the bends grew beyond all bounds.
+    ///
+    /// # Errors
+    /// Bends that are not finite, or a device that fails.
+    pub async fn check(&self) -> Result<(), EngineError> {
+        if read(self.flat.clone()).await?.iter().all(|value| value.is_finite()) {
+            return Ok(());
         }
-    }
-    let values = read(flat.clone()).await?;
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err(EngineError::Run(format!(
+        Err(EngineError::Run(format!(
             "the curve's bends are not numbers any more after training: lower its learning rate (now {})",
-            settings.learning_rate
-        )));
+            self.settings.learning_rate
+        )))
     }
-    Ok(controls(&flat))
 }
 
 #[cfg(test)]

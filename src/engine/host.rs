@@ -169,7 +169,8 @@ impl Host {
             | Command::ExportAdapter { .. }
             | Command::FindDevices
             | Command::MeasurePath { .. }
-            | Command::MeasurePlane { .. }) => self.job(Job::Other(Box::new(command))),
+            | Command::MeasurePlane { .. }
+            | Command::MeasureSimilarity { .. }) => self.job(Job::Other(Box::new(command))),
             command => {
                 if !self.papers.send(command) {
                     self.teller.tell(Event::EngineDied {

@@ -1,15 +1,24 @@
 //! Explorations between adapters: the points of a path or a plane, measured as `explorer` does, and told as a report.
 //!
-//! In reading order: this file (adapters as anchors), `path` (lines and curves), `plane`, `similarity`, [`shelf`] (what was measured and can be
-//! looked at again).
+//! In reading order: this file, `anchors` (adapters, their layout and base model), `known` (what need not be measured again),
+//! `path` (lines and curves), `bending` (how a curve is trained), `plane`, `similarity`, [`shelf`] (what was measured for a
+//! window and can be looked at again), `command_line` (how a terminal repeats it).
 
+mod anchors;
+mod bending;
+mod command_line;
+mod known;
 mod path;
 mod plane;
 pub mod shelf;
 mod similarity;
 
+pub use anchors::{Anchor, Base, read_anchors};
+use anchors::{Found, base, check_bases, lay_out, read_all};
+pub use command_line::quote;
+pub use known::Known;
 pub use path::{PathGround, PathRequest, PathShape, beside_path, explore_path};
-pub use plane::{PlaneGround, PlaneRequest, PlaneShape, Track, explore_plane};
+pub use plane::{Curve, PlaneGround, PlaneRequest, PlaneShape, Track, explore_plane};
 pub use similarity::explore_similarity;
 
 use super::EngineError;
@@ -19,11 +28,9 @@ use super::explorer::{ExplorerSettings, Measured};
 use super::prepare::Prepared;
 use super::protocol::Event;
 use super::run::Sink;
-use crate::io::peft::read_adapter;
 use crate::landscape::error::LandscapeError;
 use crate::landscape::gram::Gram;
-use crate::landscape::refactor::common_layout;
-use crate::model::{Adapter, PlainAdapter};
+use crate::model::Adapter;
 use crate::platform;
 use std::path::Path;
 
@@ -31,19 +38,6 @@ impl From<LandscapeError> for EngineError {
     fn from(error: LandscapeError) -> Self {
         Self::Setting(error.to_string())
     }
-}
-
-/// A named adapter that paths and planes go through.
-#[derive(Clone, Debug)]
-pub struct Anchor {
-    pub name: String,
-    pub adapter: Adapter,
-    /// The same on the host.
-    pub plain: PlainAdapter,
-    /// Rank before it was filled up to the layout that all share.
-    pub rank: usize,
-    /// It notes that it was trained on other weights than the model's.
-    pub other_base: bool,
 }
 
 /// What every exploration is made with.
@@ -54,48 +48,8 @@ pub struct Look {
     pub explorer: ExplorerSettings,
     /// The command line that repeats it.
     pub command: String,
-}
-
-/// Reads adapters in PEFT's format and brings them to one layout: a smaller rank is filled up with zeros.
-///
-/// # Errors
-/// What cannot be read, or adapters of other modules, with a sentence.
-pub fn read_anchors(folders: &[&Path], prepared: &Prepared) -> Result<Vec<Anchor>, EngineError> {
-    let mut read = Vec::with_capacity(folders.len());
-    for folder in folders {
-        read.push(read_adapter(folder, &prepared.model.llama.config)?);
-    }
-    let plain = common_layout(&read.iter().map(|loaded| &loaded.adapter).collect::<Vec<_>>())?;
-    let short: Vec<String> = folders.iter().map(|folder| name(folder, 2)).collect();
-    let twice = short.iter().enumerate().any(|(index, name)| short[..index].contains(name));
-    let names = if twice { folders.iter().map(|folder| name(folder, 4)).collect() } else { short };
-    let mut anchors = named_anchors(names, plain, prepared)?;
-    for (anchor, loaded) in anchors.iter_mut().zip(&read) {
-        anchor.rank = loaded.adapter.config.rank;
-        anchor.other_base = loaded.base_fingerprint.as_ref().is_some_and(|base| *base != prepared.model.fingerprint);
-    }
-    Ok(anchors)
-}
-
-/// Adapters of one layout on the model's device.
-fn named_anchors(
-    names: Vec<String>,
-    plain: Vec<PlainAdapter>,
-    prepared: &Prepared,
-) -> Result<Vec<Anchor>, EngineError> {
-    let llama = &prepared.model.llama;
-    let mut anchors: Vec<Anchor> = Vec::with_capacity(plain.len());
-    for (name, plain) in names.into_iter().zip(plain) {
-        let own = Adapter::from_plain(&plain, &llama.config, llama.device())?;
-        // One layout for all, so that their flat vectors can be added.
-        let adapter = match anchors.first() {
-            Some(first) => first.adapter.with_flat(own.flat()),
-            None => own,
-        };
-        let rank = plain.config.rank;
-        anchors.push(Anchor { name, adapter, plain, rank, other_base: false });
-    }
-    Ok(anchors)
+    /// What was measured before.
+    pub known: Known,
 }
 
 /// The last `parts` parts of a path: `01-stance, long_term` of `RUN/adapters/01-stance/long_term`, and the run as well where

@@ -32,6 +32,8 @@ pub struct LoadedModel {
     pub passes_at_once: usize,
     /// [`OpenDevice::tokens_at_once`].
     pub tokens_at_once: usize,
+    /// [`OpenDevice::max_binding_bytes`].
+    pub max_binding_bytes: usize,
     /// Tokens that end a generation.
     pub stop_tokens: Vec<u32>,
     pub warnings: Vec<String>,
@@ -112,6 +114,7 @@ pub fn load_model(folder: &mut HfFolder, device: &OpenDevice, max_seq: usize) ->
         device_name: device.name.clone(),
         passes_at_once: device.passes_at_once,
         tokens_at_once: device.tokens_at_once,
+        max_binding_bytes: device.max_binding_bytes,
         stop_tokens,
         warnings,
     })

@@ -3,13 +3,16 @@
 //!
 //! [`Steer`] is for the run in progress and is looked at between steps; a [`Command`] is anything else that a window may ask,
 //! answered by [`Event`]s. What the events carry besides numbers is in [`cards`] (what something is, before it is used) and
-//! [`buffer`] (the replay buffer as it changes).
+//! [`buffer`] (the replay buffer as it changes); what is asked of the loss landscape is in `exploring`.
 
 pub mod buffer;
 pub mod cards;
+mod exploring;
+
+pub use exploring::{CURVE_LEARNING_RATE, MarkedExample, PathCommand, PlaneCommand, SimilarityCommand};
 
 use super::config::{ExperimentConfig, TaskConfig};
-use super::landscape_report::{PathReport, PlaneReport};
+use super::landscape_report::{PathReport, PlaneReport, SimilarityReport};
 use super::report::{CurvePoint, RunReport, StepReport};
 use buffer::{BufferChange, BufferEdit, BufferMap, BufferPreview};
 use cards::{Catalogue, DeviceCard, ModelCard, TaskCard, TaskProblem};
@@ -59,43 +62,6 @@ impl Default for SamplingConfig {
     fn default() -> Self {
         Self { max_new_tokens: 48, temperature: 0.0, top_k: 0, seed: 0 }
     }
-}
-
-/// What is asked of a path between adapters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PathCommand {
-    /// Names for people and where the adapters are, in order.
-    pub anchors: Vec<(String, AdapterSource)>,
-    /// `line`, `product`, `slerp`, `bezier` or `polychain`.
-    pub shape: String,
-    pub points: usize,
-    /// How far a straight line goes on beyond its ends, as a share of it.
-    pub beyond: f64,
-    /// Trained bends of a curve, and steps of their training.
-    pub bends: usize,
-    pub steps: usize,
-    /// Scored examples of each task.
-    pub examples: usize,
-    /// Measure the tasks' metrics as well as the losses.
-    pub scores: bool,
-}
-
-/// What is asked of a plane through adapters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlaneCommand {
-    /// `three adapters`, `PCA` or `random directions`.
-    pub shape: String,
-    pub anchors: Vec<(String, AdapterSource)>,
-    /// Other adapters to be projected.
-    pub others: Vec<(String, AdapterSource)>,
-    /// Run folders whose training tracks are projected.
-    pub tracks: Vec<String>,
-    /// Points along each side.
-    pub side: usize,
-    /// How far the grid goes beyond the anchors, as a share of their extent.
-    pub margin: f64,
-    pub examples: usize,
-    pub scores: bool,
 }
 
 /// What a front end asks of the engine. Numbers called `id` are the front end's own and come back in the answers.
@@ -211,30 +177,23 @@ pub enum Command {
         plane: Box<PlaneCommand>,
         experiment: Box<ExperimentConfig>,
     },
+    /// Compares adapters with one another. Answer: [`Event::SimilarityMeasured`].
+    MeasureSimilarity {
+        id: u64,
+        similarity: Box<SimilarityCommand>,
+        experiment: Box<ExperimentConfig>,
+    },
     /// Ends an exploration; what was measured is kept.
     StopMeasuring {
         id: u64,
     },
-    /// Predictions and marks of some scored examples at a point. Answer: [`Event::Marked`].
+    /// Predictions and marks of some scored examples at a point. Answer: [`Event::Marked`] or [`Event::MarkFailed`].
     Mark {
         id: u64,
         source: AdapterSource,
         examples: Vec<(usize, usize)>,
         experiment: Box<ExperimentConfig>,
     },
-}
-
-/// One scored example as a learner answered it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MarkedExample {
-    pub task: usize,
-    /// Index among the task's scored examples.
-    pub example: usize,
-    pub prompt: String,
-    pub answer: String,
-    pub prediction: String,
-    /// In `[0, 1]`.
-    pub score: f64,
 }
 
 /// How weighty a line of the log is.
@@ -448,6 +407,10 @@ pub enum Event {
         report: Box<PlaneReport>,
         done: bool,
     },
+    SimilarityMeasured {
+        id: u64,
+        report: Box<SimilarityReport>,
+    },
     ExplorationFailed {
         id: u64,
         message: String,
@@ -455,6 +418,10 @@ pub enum Event {
     Marked {
         id: u64,
         examples: Vec<MarkedExample>,
+    },
+    MarkFailed {
+        id: u64,
+        message: String,
     },
     /// Memory of the process, told about once a second.
     MemoryMeasured {

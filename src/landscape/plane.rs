@@ -66,8 +66,13 @@ impl Plane {
                 return Err(LandscapeError::EqualAnchors { first: names[left], second: names[right] });
             }
         }
+        let mut size = 0.0_f64;
+        for point in &points {
+            size = size.max(anchors.norm(point)?);
+        }
         let [origin, first, second] = points;
-        Self::spanned(anchors, &combined(&second, -1.0, &origin), &combined(&first, -1.0, &origin), origin)
+        let directions = [combined(&second, -1.0, &origin), combined(&first, -1.0, &origin)];
+        Self::spanned(anchors, directions, origin, size)
     }
 
     /// Through the anchor `centre` along two anchors that are directions. `alpha` counts whole first directions; `beta` counts
@@ -77,12 +82,15 @@ impl Plane {
     /// No such anchor, a direction that is zero, or two that are parallel.
     pub fn along(anchors: &Gram, centre: usize, directions: [usize; 2]) -> Result<Self, LandscapeError> {
         let [first, second] = [anchors.anchor(directions[0])?, anchors.anchor(directions[1])?];
+        let mut size = 0.0_f64;
         for (which, direction) in [&first, &second].into_iter().enumerate() {
-            if anchors.norm(direction)? == 0.0 {
+            let length = anchors.norm(direction)?;
+            if length == 0.0 {
                 return Err(LandscapeError::ZeroDirection { which });
             }
+            size = size.max(length);
         }
-        Self::spanned(anchors, &first, &second, anchors.anchor(centre)?)
+        Self::spanned(anchors, [first, second], anchors.anchor(centre)?, size)
     }
 
     /// The plane that holds as much as possible of the spread of the anchors named in `members`, through their mean
@@ -95,13 +103,19 @@ impl Plane {
         principal::plane(anchors, members)
     }
 
-    /// Gram-Schmidt: `u` along the first direction, `v` along what the second has beside it.
-    fn spanned(anchors: &Gram, first: &[f64], second: &[f64], origin: Vec<f64>) -> Result<Self, LandscapeError> {
-        let dx = anchors.norm(first)?;
-        let u = scaled(first, 1.0 / dx);
-        let beside = combined(second, -anchors.inner(second, &u)?, &u);
+    /// Gram-Schmidt: `u` along the first direction, `v` along what the second has beside it. `size` is the greatest length
+    /// among the vectors that the directions are made of: their f32 parameters are rounded by a share of that.
+    fn spanned(
+        anchors: &Gram,
+        [first, second]: [Vec<f64>; 2],
+        origin: Vec<f64>,
+        size: f64,
+    ) -> Result<Self, LandscapeError> {
+        let dx = anchors.norm(&first)?;
+        let u = scaled(&first, 1.0 / dx);
+        let beside = combined(&second, -anchors.inner(&second, &u)?, &u);
         let dy = anchors.norm(&beside)?;
-        if dy.is_nan() || dy <= PARALLEL * anchors.norm(second)? {
+        if dy.is_nan() || dy <= PARALLEL * anchors.norm(&second)? || dy <= EQUAL * size {
             return Err(LandscapeError::Collinear);
         }
         let v = scaled(&beside, 1.0 / dy);
@@ -136,6 +150,33 @@ impl Plane {
     #[must_use]
     pub fn explained(&self) -> Option<[f64; 2]> {
         self.explained
+    }
+
+    /// Shares of a motion that the two axes hold: of the squared distances of each way's points from the way's own mean, summed
+    /// over all ways. `None` where nothing moves. A way is a list of anchors.
+    ///
+    /// # Errors
+    /// No such anchor.
+    pub fn share_of_motion(&self, ways: &[Vec<usize>]) -> Result<Option<[f64; 2]>, LandscapeError> {
+        let (mut held, mut whole) = ([0.0; 2], 0.0);
+        let mut size = 0.0_f64;
+        for way in ways {
+            let points: Vec<Vec<f64>> =
+                way.iter().map(|index| self.anchors.anchor(*index)).collect::<Result<_, _>>()?;
+            let share = 1.0 / way.len().max(1) as f64;
+            let mean = points.iter().fold(vec![0.0; self.anchors.anchors()], |sum, point| combined(&sum, share, point));
+            for point in &points {
+                let offset = combined(point, -1.0, &mean);
+                for (held, axis) in held.iter_mut().zip([&self.u, &self.v]) {
+                    *held += self.anchors.inner(&offset, axis)?.powi(2);
+                }
+                whole += self.anchors.norm(&offset)?.powi(2);
+                size = size.max(self.anchors.norm(point)?);
+            }
+        }
+        // what moves by less than f32 can tell stands still
+        let moves = whole > (EQUAL * size).powi(2);
+        Ok(moves.then(|| held.map(|held| (held / whole).clamp(0.0, 1.0))))
     }
 
     /// Coefficients over the anchors of the point at `(x, y)`, in distance units.

@@ -104,12 +104,14 @@ impl App {
     ) -> Self {
         let docking = Docking::new(session.layout.take());
         let start = platform::now_secs();
+        let mut state = AppState::default();
+        session.recall(&mut state);
         Self {
             link,
             files,
             panels,
             session,
-            state: AppState::default(),
+            state,
             docking,
             toasts: Toasts::default(),
             palette: Palette::default(),
@@ -204,6 +206,7 @@ impl App {
     pub fn session(&self) -> Session {
         let mut session = self.session.clone();
         session.layout = Some(self.docking.tree().clone());
+        session.remember(&self.state);
         if self.has_draft {
             session.draft = self.state.draft.config.to_toml().ok();
         }

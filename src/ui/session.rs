@@ -3,7 +3,10 @@
 //! Invariant: a damaged memory never keeps the window from opening. What can be read is kept, the rest is as at first.
 
 use super::panel::PanelKind;
+use super::state::{AppState, Exploration};
 use super::theme::Theme;
+use crate::engine::landscape_report::{PathReport, PlaneReport};
+use crate::engine::protocol::Command;
 use egui_tiles::Tree;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,6 +15,9 @@ use serde_json::Value;
 pub const STORAGE_KEY: &str = "session";
 /// Most entries of a list of what was opened.
 const RECENT: usize = 8;
+/// Paths and planes that are remembered, the latest.
+const PATHS: usize = 8;
+const PLANES: usize = 4;
 
 /// See the file's head.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +36,9 @@ pub struct Session {
     pub recent_models: Vec<String>,
     /// Run folders and capsules that were opened, the latest first.
     pub recent_runs: Vec<String>,
+    /// What was measured, wholly or in part, with what was asked. At the next start it can be looked at.
+    pub paths: Vec<(Command, PathReport)>,
+    pub planes: Vec<(Command, PlaneReport)>,
 }
 
 impl Session {
@@ -87,6 +96,26 @@ impl Session {
         self.interrupted.is_some() || !self.waiting.is_empty()
     }
 
+    /// Notes what was measured.
+    pub fn remember(&mut self, state: &AppState) {
+        self.paths = measured(state.paths.values(), PATHS);
+        self.planes = measured(state.planes.values(), PLANES);
+    }
+
+    /// Gives back what was measured, to be looked at.
+    pub fn recall(&mut self, state: &mut AppState) {
+        for (command, report) in std::mem::take(&mut self.paths) {
+            if let Command::MeasurePath { id, .. } = command {
+                state.paths.insert(id, earlier(command, report));
+            }
+        }
+        for (command, report) in std::mem::take(&mut self.planes) {
+            if let Command::MeasurePlane { id, .. } = command {
+                state.planes.insert(id, earlier(command, report));
+            }
+        }
+    }
+
     /// Notes a model folder as opened.
     pub fn opened_model(&mut self, path: &str) {
         note(&mut self.recent_models, path);
@@ -96,6 +125,22 @@ impl Session {
     pub fn opened_run(&mut self, path: &str) {
         note(&mut self.recent_runs, path);
     }
+}
+
+/// The latest of so many explorations of which anything is known.
+fn measured<'a, R: Clone + 'a>(
+    all: impl DoubleEndedIterator<Item = &'a Exploration<R>>,
+    most: usize,
+) -> Vec<(Command, R)> {
+    let known = all.rev().filter_map(|view| Some((view.asked.as_deref()?.clone(), view.report.clone()?)));
+    let mut latest: Vec<(Command, R)> = known.take(most).collect();
+    latest.reverse();
+    latest
+}
+
+fn earlier<R>(command: Command, report: R) -> Exploration<R> {
+    let asked = Some(Box::new(command));
+    Exploration { report: Some(report), done: true, failed: None, asked, earlier: true }
 }
 
 fn note(list: &mut Vec<String>, path: &str) {

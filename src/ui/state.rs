@@ -10,9 +10,9 @@ pub mod run;
 
 use crate::data::task::Metric;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
-use crate::engine::landscape_report::{PathReport, PlaneReport};
+use crate::engine::landscape_report::{PathReport, PlaneReport, SimilarityReport};
 use crate::engine::protocol::cards::{Catalogue, DeviceCard, ModelCard, TaskCard, TaskProblem};
-use crate::engine::protocol::{Level, MarkedExample};
+use crate::engine::protocol::{Command, Level, MarkedExample};
 use draft::Draft;
 use run::RunView;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -46,7 +46,13 @@ pub struct AppState {
     pub generations: BTreeMap<u64, GenerationView>,
     pub paths: BTreeMap<u64, Exploration<PathReport>>,
     pub planes: BTreeMap<u64, Exploration<PlaneReport>>,
+    pub similarities: BTreeMap<u64, Exploration<SimilarityReport>>,
+    /// Why explorations ended, by their numbers.
+    pub failed_explorations: BTreeMap<u64, String>,
     pub marked: BTreeMap<u64, Vec<MarkedExample>>,
+    /// Marks that were asked for and did not come yet, and why others never will.
+    pub marks_asked: BTreeSet<u64>,
+    pub marks_failed: BTreeMap<u64, String>,
     /// Folders in PEFT's format that people named as points of paths and planes.
     pub adapter_folders: Vec<String>,
     pub engine: EngineView,
@@ -100,11 +106,36 @@ pub struct Exploration<R> {
     pub report: Option<R>,
     pub done: bool,
     pub failed: Option<String>,
+    /// The command that asked for it.
+    pub asked: Option<Box<Command>>,
+    /// The engine has not (or no longer) the adapters that it was measured with: it can be looked at, and measured again.
+    pub earlier: bool,
 }
 
 impl<R> Default for Exploration<R> {
     fn default() -> Self {
-        Self { report: None, done: false, failed: None }
+        Self { report: None, done: false, failed: None, asked: None, earlier: false }
+    }
+}
+
+impl<R> Exploration<R> {
+    /// It was asked for (again); what is known of it stays in sight.
+    pub fn ask(&mut self, command: &Command) {
+        (self.asked, self.done, self.failed) = (Some(Box::new(command.clone())), false, None);
+    }
+
+    /// Takes in what the engine told.
+    fn take(&mut self, report: R, done: bool) {
+        (self.report, self.done, self.failed, self.earlier) = (Some(report), done, None, false);
+    }
+
+    /// Nothing more will come.
+    fn fail(&mut self, message: &str) {
+        (self.failed, self.done) = (Some(message.to_string()), true);
+    }
+
+    fn goes_on(&self) -> bool {
+        self.asked.is_some() && !self.done
     }
 }
 
@@ -157,6 +188,15 @@ impl AppState {
     #[must_use]
     pub fn next_run_number(&self) -> usize {
         self.runs.iter().map(|run| run.number + 1).max().unwrap_or(0)
+    }
+
+    /// Numbers of the explorations that were asked for and go on, or wait for their turn.
+    #[must_use]
+    pub fn measuring(&self) -> Vec<u64> {
+        let paths = self.paths.iter().filter(|(_, view)| view.goes_on()).map(|(id, _)| *id);
+        let planes = self.planes.iter().filter(|(_, view)| view.goes_on()).map(|(id, _)| *id);
+        let others = self.similarities.iter().filter(|(_, view)| view.goes_on()).map(|(id, _)| *id);
+        paths.chain(planes).chain(others).collect()
     }
 
     /// Offers a folder in PEFT's format as a point of paths and planes.

@@ -229,6 +229,7 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         beyond: 0.0,
         bends: 1,
         steps: 2,
+        learning_rate: 0.01,
         examples: 2,
         scores: false,
     };
@@ -256,8 +257,68 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
     session.wait("the point's adapter", |event| {
         matches!(event, Event::Exported { path, .. } if *path == point).then_some(())
     });
+    // Both numbers are the one path's.
     session.send(generate(12, vec![AdapterSource::OnPath { path: 70, t: 0.5 }], &experiment));
-    assert!(session.refused().contains("measure it again"));
+    session.wait("a text at the same point", |event| {
+        matches!(event, Event::Generated { id: 12, done: true, .. }).then_some(())
+    });
+    session.send(generate(13, vec![AdapterSource::OnPath { path: 69, t: 0.5 }], &experiment));
+    assert!(session.refused().contains("measure it again"), "nobody measured that one");
+    let mark = |id: u64, path: u64| Command::Mark {
+        id,
+        source: AdapterSource::OnPath { path, t: 0.5 },
+        examples: vec![(0, 0)],
+        experiment: Box::new(experiment.clone()),
+    };
+    session.send(mark(14, 69));
+    session.wait("why there are no marks", |event| match event {
+        Event::MarkFailed { id: 14, message } if message.contains("measure it again") => Some(()),
+        Event::Marked { .. } | Event::Refused { .. } => panic!("{event:?}"),
+        _ => None,
+    });
+    assert!(first.command.starts_with("thalweg path ") && first.command.contains("--points 9"), "{}", first.command);
+
+    // An adapter of the same size and time with another content is another adapter.
+    let weights = Path::new(&adapters[1].2).join("adapter_model.safetensors");
+    let (before, when) = (std::fs::read(&weights).unwrap(), std::fs::metadata(&weights).unwrap().modified().unwrap());
+    let mut other = before.clone();
+    let half = other.len() / 2;
+    let last = other.len() - 4;
+    assert!(half < last, "a factor stands at the end");
+    other[last..].copy_from_slice(&0.75_f32.to_le_bytes());
+    std::fs::write(&weights, &other).unwrap();
+    std::fs::File::options().write(true).open(&weights).unwrap().set_modified(when).unwrap();
+    let changed = measure(&mut session, 72);
+    assert_ne!(changed.points[8].losses, first.points[8].losses, "the changed end was measured");
+    std::fs::write(&weights, &before).unwrap();
+    assert_eq!(measure(&mut session, 73).points, first.points, "and the first content is known still");
+
+    // A point belongs to the model that it was measured with, whatever was loaded since.
+    let mut elsewhere = experiment.clone();
+    elsewhere.model = super::tiny_model::same_shape_model().display().to_string();
+    session.send(generate(15, vec![AdapterSource::Base], &elsewhere));
+    session.wait("a text of another model", |event| {
+        matches!(event, Event::Generated { id: 15, done: true, .. }).then_some(())
+    });
+    let later = scratch.join("later").display().to_string();
+    session.send(Command::ExportAdapter { from: AdapterSource::OnPath { path: 71, t: 0.25 }, path: later.clone() });
+    session.wait("the point's adapter again", |event| {
+        matches!(event, Event::Exported { path, .. } if *path == later).then_some(())
+    });
+    let settings = |folder: &str| std::fs::read_to_string(Path::new(folder).join("adapter_config.json")).unwrap();
+    assert_eq!(settings(&later), settings(&point), "the base model that it names");
+    let file = |folder: &str| std::fs::read(Path::new(folder).join("adapter_model.safetensors")).unwrap();
+    assert!(file(&later) == file(&point), "values and fingerprint");
+    session.send(generate(16, vec![AdapterSource::OnPath { path: 71, t: 0.5 }], &elsewhere));
+    assert!(session.refused().contains("another model"));
+    // And no path joins adapters with a model that is not theirs.
+    let across = Command::MeasurePath { id: 74, path: Box::new(path.clone()), experiment: Box::new(elsewhere) };
+    session.send(across);
+    session.wait("a refusal", |event| match event {
+        Event::ExplorationFailed { id: 74, message } if message.contains("trained on other weights") => Some(()),
+        Event::ExplorationFailed { message, .. } => panic!("{message}"),
+        _ => None,
+    });
 
     session.send(Command::DeleteRun { run: 0, folder: scratch.path().display().to_string() });
     assert!(session.refused().contains("is no run's folder"), "only a run is ever deleted");

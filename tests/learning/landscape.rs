@@ -9,8 +9,8 @@ use thalweg::engine::config::ExperimentConfig;
 use thalweg::engine::curve::CurveSettings;
 use thalweg::engine::explorer::{Explorer, ExplorerSettings, Measured};
 use thalweg::engine::landscape::{
-    Anchor, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, beside_path, explore_path, explore_plane,
-    explore_similarity, read_anchors,
+    Anchor, Known, Look, PathRequest, PathShape, PlaneRequest, PlaneShape, Track, beside_path, explore_path,
+    explore_plane, explore_similarity, read_anchors,
 };
 use thalweg::engine::landscape_report::{Measure, PathReport, PlaneReport, SimilarityReport};
 use thalweg::engine::prepare::Prepared;
@@ -21,13 +21,13 @@ use thalweg::model::{Adapter, Overlay, Pass};
 use thalweg::platform::block_on;
 
 /// Three tasks learnt one after the other, with large steps so that the adapters lie apart.
-struct Scene {
-    scratch: Scratch,
-    run: PathBuf,
-    prepared: Arc<Prepared>,
+pub struct Scene {
+    pub scratch: Scratch,
+    pub run: PathBuf,
+    pub prepared: Arc<Prepared>,
 }
 
-fn training(name: &str) -> ExperimentConfig {
+pub fn training(name: &str) -> ExperimentConfig {
     let mut config = config(method(name, &[]));
     config.training.learning_rate = 0.03;
     config.training.steps_per_task = 12;
@@ -35,7 +35,7 @@ fn training(name: &str) -> ExperimentConfig {
 }
 
 impl Scene {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let scratch = Scratch::new("landscape");
         let config = training(name);
         let (control, mut sink) = (Control::default(), |_| {});
@@ -45,7 +45,7 @@ impl Scene {
         Self { run, prepared: prepare(&config), scratch }
     }
 
-    fn folders(&self, learner: &str) -> Vec<PathBuf> {
+    pub fn folders(&self, learner: &str) -> Vec<PathBuf> {
         let adapters = self.run.join("adapters");
         let mut found: Vec<PathBuf> = files_below(&adapters)
             .iter()
@@ -57,12 +57,12 @@ impl Scene {
         found
     }
 
-    fn anchors(&self, learner: &str) -> Vec<Anchor> {
+    pub fn anchors(&self, learner: &str) -> Vec<Anchor> {
         let folders = self.folders(learner);
         read_anchors(&folders.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &self.prepared).unwrap()
     }
 
-    fn path(&self, anchors: &[Anchor], shape: PathShape, points: usize, points_at_once: usize) -> PathReport {
+    pub fn path(&self, anchors: &[Anchor], shape: PathShape, points: usize, points_at_once: usize) -> PathReport {
         let request = request(shape, points);
         let (look, control) = (look(points_at_once), Control::default());
         let mut sink = |_| {};
@@ -71,14 +71,14 @@ impl Scene {
         block_on(report).unwrap().unwrap().0
     }
 
-    fn similarity(&self, anchors: &[Anchor], features: bool, control: &Control) -> SimilarityReport {
+    pub fn similarity(&self, anchors: &[Anchor], features: bool, control: &Control) -> SimilarityReport {
         let (look, mut sink) = (look(1), |_| {});
         let report = explore_similarity(&self.prepared, anchors, features, &look, control, &mut sink);
         block_on(report).unwrap().unwrap()
     }
 
     /// One adapter alone.
-    fn values(&self, adapter: &Adapter) -> Measured {
+    pub fn values(&self, adapter: &Adapter) -> Measured {
         let explorer = Explorer::new(&self.prepared, look(1).explorer).unwrap();
         let (points, mut tell) = (|_| adapter.vars(false), |_: usize, _: &[Measured]| true);
         let measured = explorer.measure(1, &points, &mut tell);
@@ -86,25 +86,26 @@ impl Scene {
     }
 }
 
-fn look(points_at_once: usize) -> Look {
+pub fn look(points_at_once: usize) -> Look {
     Look {
         title: "a test".into(),
         seed: 1,
         explorer: ExplorerSettings { examples: 6, points_at_once, scores: true },
         command: "thalweg path".into(),
+        known: Known::default(),
     }
 }
 
-fn request(shape: PathShape, points: usize) -> PathRequest {
+pub fn request(shape: PathShape, points: usize) -> PathRequest {
     let curve = CurveSettings { bends: 1, steps: 40, batch_size: 8, learning_rate: 0.03, seed: 3, pad_multiple: 8 };
-    PathRequest { shape, points, beyond: 0.0, curve }
+    PathRequest { shape, points, beyond: 0.0, curve, watches: false }
 }
 
-fn mean(values: &[Option<f64>]) -> f64 {
+pub fn mean(values: &[Option<f64>]) -> f64 {
     values.iter().map(|value| value.unwrap()).sum::<f64>() / values.len() as f64
 }
 
-fn near(a: &[Option<f64>], b: &[Option<f64>], tolerance: f64, what: &str) {
+pub fn near(a: &[Option<f64>], b: &[Option<f64>], tolerance: f64, what: &str) {
     assert_eq!(a.len(), b.len(), "{what}");
     for (a, b) in a.iter().zip(b) {
         assert!((a.unwrap() - b.unwrap()).abs() <= tolerance, "{what}: {a:?} is not {b:?}");
@@ -199,7 +200,7 @@ fn a_plane_shows_its_anchors_where_they_are() {
         (PlaneShape::Principal, 3, vec![]),
         (PlaneShape::Random, 1, vec![]),
     ] {
-        let request = PlaneRequest { shape, points: 3, tracks };
+        let request = PlaneRequest { shape, points: 3, margin: 0.2, tracks, curves: Vec::new() };
         let control = Control::default();
         let look = look(0);
         let mut sink = |_| {};
@@ -269,7 +270,7 @@ fn what_makes_no_path_or_plane_is_refused() {
     assert!(said(&anchors[..1], PathShape::Line).contains("at least two adapters"));
     assert!(said(&anchors, PathShape::Bezier).contains("joins two adapters, and 3 were given"));
     let plane = |anchors: &[Anchor], shape: PlaneShape| {
-        let request = PlaneRequest { shape, points: 2, tracks: Vec::new() };
+        let request = PlaneRequest { shape, points: 2, margin: 0.2, tracks: Vec::new(), curves: Vec::new() };
         let (look, control) = (look(0), Control::default());
         let laid = (anchors, anchors.len());
         let (mut sink, mut ignore) = (|_| {}, |_| {});
@@ -307,7 +308,7 @@ fn tasks_side_by_side_are_tasks_one_after_the_other() {
     let overlay = Overlay::from(Adapter::stack(&[&anchors[0].adapter, &anchors[1].adapter]));
     let [left, right] = [one_by_one, several].map(|prepared| {
         let explorer = Explorer::new(&prepared, look(2).explorer).unwrap();
-        block_on(explorer.measure_overlay(2, &overlay)).unwrap().unwrap()
+        block_on(explorer.measure_overlay(2, &overlay)).unwrap().unwrap().unwrap()
     });
     assert_eq!((left.len(), left[0].losses.len()), (2, 3));
     for (left, right) in left.iter().zip(&right) {
@@ -329,7 +330,7 @@ fn an_adapter_beside_a_path_is_shown_where_it_is_nearest() {
     let mut on_it = anchors[2].clone();
     on_it.adapter = anchors[0].adapter.lerp(&anchors[1].adapter, 0.25);
     let also = [on_it, anchors[2].clone()];
-    let places = beside_path(&scene.prepared, &ground, &report, &also, &look);
+    let places = beside_path(&scene.prepared, &ground, &report, &also, &look, &control);
     let places = block_on(places).unwrap().unwrap();
     assert!(places[0].t == 0.25 && places[0].distance < 1e-5, "{:?}", places[0]);
     near(&places[0].losses, &report.points[2].losses, 2e-6, "on the line");

@@ -1,6 +1,7 @@
 //! Arguments of `path`, `plane` and `similarity`: where between adapters to look, and on what.
 
 use super::values::{at_least_one, device};
+use crate::engine::protocol::CURVE_LEARNING_RATE;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -86,7 +87,7 @@ pub struct PathArgs {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub batch_size: usize,
     /// Learning rate of a curve's bends
-    #[arg(long, value_name = "X", default_value_t = 0.01)]
+    #[arg(long, value_name = "X", default_value_t = CURVE_LEARNING_RATE)]
     pub learning_rate: f64,
     /// More adapters to show where they are nearest to each path, with their own losses
     #[arg(long, value_name = "ADAPTER")]
@@ -119,6 +120,9 @@ pub struct PlaneArgs {
     /// Points along each side
     #[arg(long, value_name = "N", default_value_t = 21)]
     pub points: usize,
+    /// How far the grid goes beyond the adapters and tracks, as a share of their extent
+    #[arg(long, value_name = "X", default_value_t = 0.2, conflicts_with = "random")]
+    pub margin: f64,
     #[command(flatten)]
     pub look: LandscapeArgs,
 }

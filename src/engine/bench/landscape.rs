@@ -234,7 +234,9 @@ impl LandscapeBench {
             if plain {
                 found.push(self.plain().await?);
             } else {
-                found.extend(examples.on(&self.other).measure_overlay(1, &Overlay::default()).await?);
+                found.extend(
+                    examples.on(&self.other).measure_overlay(1, &Overlay::default()).await?.unwrap_or_default(),
+                );
             }
         }
         Ok(found)

@@ -5,7 +5,6 @@ use super::{Job, Shared, Teller, caught, lock, message_of};
 use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
 use crate::engine::device::{DeviceChoice, adapters, candidates, lose};
-use crate::engine::evaluator::read;
 use crate::engine::experiment::load;
 use crate::engine::landscape::shelf::Shelf;
 use crate::engine::prepare::Prepared;
@@ -15,7 +14,7 @@ use crate::engine::run::{Ending, Run, refusal};
 use crate::engine::run_folder::{CONFIG_FILE, RunFolder};
 use crate::engine::{EngineError, bench, writer};
 use crate::io::peft;
-use crate::model::{Adapter, LoraConfig, Overlay};
+use crate::model::{LoraConfig, Overlay};
 use crate::platform::{self, fs};
 use std::path::Path;
 use std::sync::Arc;
@@ -141,7 +140,9 @@ impl Desk {
             }
             Job::Other(command) => {
                 let id = match &*command {
-                    Command::MeasurePath { id, .. } | Command::MeasurePlane { id, .. } => Some(*id),
+                    Command::MeasurePath { id, .. }
+                    | Command::MeasurePlane { id, .. }
+                    | Command::MeasureSimilarity { id, .. } => Some(*id),
                     _ => None,
                 };
                 if let Some(id) = id.filter(|id| lock(&shared.dropped).remove(id)) {
@@ -152,7 +153,7 @@ impl Desk {
                     return;
                 }
                 *lock(&shared.exploration) = id;
-                if let Err(error) = self.other(&command, control, &mut emit).await {
+                if let Err(error) = Box::pin(self.other(&command, control, &mut emit)).await {
                     self.after(&error);
                     emit(refusal(&command, &error));
                 }
@@ -270,11 +271,15 @@ impl Desk {
             }
             Command::MeasurePath { id, path, experiment } => {
                 let prepared = self.prepare(experiment, emit).await?;
-                self.shelf.measure_path(*id, path, &prepared, experiment.seed, control, emit).await
+                Box::pin(self.shelf.measure_path(*id, path, (&prepared, experiment), control, emit)).await
             }
             Command::MeasurePlane { id, plane, experiment } => {
                 let prepared = self.prepare(experiment, emit).await?;
-                self.shelf.measure_plane(*id, plane, &prepared, experiment.seed, control, emit).await
+                Box::pin(self.shelf.measure_plane(*id, plane, (&prepared, experiment), control, emit)).await
+            }
+            Command::MeasureSimilarity { id, similarity, experiment } => {
+                let prepared = self.prepare(experiment, emit).await?;
+                Box::pin(self.shelf.measure_similarity(*id, similarity, (&prepared, experiment), control, emit)).await
             }
             _ => Err(EngineError::Setting("no run is in progress: start or resume one".into())),
         }
@@ -287,7 +292,7 @@ impl Desk {
             AdapterSource::Live { .. } => Err(EngineError::Setting(
                 "the run is over, so its learners live in its folder now: choose one of the run's adapters".into(),
             )),
-            AdapterSource::OnPath { .. } | AdapterSource::OnPlane { .. } => self.shelf.overlay(source),
+            AdapterSource::OnPath { .. } | AdapterSource::OnPlane { .. } => self.shelf.overlay(source, prepared),
         }
     }
 
@@ -295,12 +300,9 @@ impl Desk {
         match from {
             AdapterSource::Folder { path: folder } => writer::copy_adapter(Path::new(folder), path),
             AdapterSource::OnPath { .. } | AdapterSource::OnPlane { .. } => {
-                let adapter = self.shelf.adapter(from)?;
-                let plain = Adapter::plain(adapter.layout(), &read(adapter.flat()).await?);
-                let model = self.prepared.as_ref().map(|(.., prepared)| &prepared.model);
-                let name = model.map(|model| model.name.as_str());
-                let fingerprint = model.map(|model| model.fingerprint.as_str());
-                Ok(peft::write_adapter(path, &plain, name, fingerprint)?)
+                // It belongs to the model that it was measured with, whatever was loaded since.
+                let (plain, model) = self.shelf.point(from).await?;
+                Ok(peft::write_adapter(path, &plain, Some(&model.name), Some(&model.fingerprint))?)
             }
             _ => Err(EngineError::Setting(
                 "this is no adapter that could be exported: choose one from a run's folder".into(),

@@ -1,17 +1,22 @@
 //! Paths between adapters: straight in the factors or in the updates, along the great circle, or along a trained curve.
 
-use super::{Anchor, Look, TaskNames, Watch, clock, column, gram};
+use super::bending::{Bent, Glance, bend};
+use super::known::{digests, point, survey};
+use super::{Anchor, Look, TaskNames, Watch, check_bases, clock, column, gram};
 use crate::engine::EngineError;
 use crate::engine::control::Control;
-use crate::engine::curve::{CurveSettings, train_curve};
+use crate::engine::curve::CurveSettings;
 use crate::engine::explorer::{Explorer, Measured};
-use crate::engine::landscape_report::{BarrierLine, GainLine, PathBeside, PathMark, PathPoint, PathReport};
+use crate::engine::landscape_report::{
+    BarrierLine, CurveTraining, GainLine, PathBeside, PathMark, PathPoint, PathReport,
+};
 use crate::engine::prepare::Prepared;
 use crate::engine::run::Sink;
 use crate::landscape::barrier::{barrier, gain, mean_over_tasks};
 use crate::landscape::path::{Path, arc_lengths, coarse_to_fine, grid, grid_between};
+use crate::landscape::refactor::combine_updates;
 use crate::landscape::similarity::updates::update_distance;
-use crate::model::{Adapter, AdapterVars, Overlay};
+use crate::model::{Adapter, AdapterVars, Overlay, PlainAdapter};
 use crate::platform;
 use std::ops::Range;
 
@@ -38,6 +43,8 @@ pub struct PathRequest {
     pub beyond: f64,
     /// For [`PathShape::Bezier`] and [`PathShape::PolyChain`].
     pub curve: CurveSettings,
+    /// Somebody watches the bends being trained: the curve is looked at now and then while it bends.
+    pub watches: bool,
 }
 
 /// Where the points of a measured path are.
@@ -45,6 +52,8 @@ pub struct PathGround {
     shape: PathShape,
     /// Ends and bends.
     controls: Vec<Adapter>,
+    /// The two ends of a product line on the host.
+    plain: Vec<PlainAdapter>,
     path: Path,
 }
 
@@ -60,6 +69,18 @@ impl PathGround {
     pub fn adapter(&self, t: f64) -> Option<Adapter> {
         let first = self.controls.first().filter(|_| self.shape != PathShape::Product)?;
         Some(first.combine(&self.controls, &self.path.coefficients(t)))
+    }
+
+    /// The point at `t` on a product line as an adapter: its update factored anew by a singular value decomposition, with the sum
+    /// of both ranks, so that nothing is lost. `None` on other paths.
+    ///
+    /// # Errors
+    /// A `t` that is not finite.
+    pub fn refactored(&self, t: f64) -> Result<Option<PlainAdapter>, EngineError> {
+        let (PathShape::Product, [a, b]) = (self.shape, self.plain.as_slice()) else { return Ok(None) };
+        let weights = self.path.coefficients(t);
+        let terms: Vec<(f64, &PlainAdapter)> = weights.into_iter().zip([a, b]).collect();
+        Ok(Some(combine_updates(&terms, a.config.rank + b.config.rank)?.adapter))
     }
 }
 
@@ -89,7 +110,8 @@ pub async fn explore_path(
         )));
     }
     let mut watch = Watch { control, emit, done: 0, total: 0 };
-    let mut warnings = Vec::new();
+    let mut warnings = check_bases(anchors.iter(), prepared)?;
+    let mut training = None;
     let mut names: Vec<String> = anchors.iter().map(|anchor| anchor.name.clone()).collect();
     let mut controls: Vec<Adapter> = anchors.iter().map(|anchor| anchor.adapter.clone()).collect();
     let path = match (request.shape, two) {
@@ -98,27 +120,38 @@ pub async fn explore_path(
             let points = request.curve.bends + 2;
             let curve =
                 if request.shape == PathShape::Bezier { Path::bezier(points)? } else { Path::poly_chain(points)? };
-            watch.phase("bending", "training the curve", request.curve.steps);
-            let ends = [&first.adapter, &last.adapter];
-            let mut done = 0;
-            let mut tell = |step: usize, _: usize| {
-                done = step;
-                watch.advance(1)
-            };
-            controls = train_curve(prepared, ends, &|t| curve.coefficients(t), &request.curve, &mut tell).await?;
-            if done < request.curve.steps {
-                warnings.push(format!("the curve was stopped after {done} of {} steps", request.curve.steps));
-            }
             for bend in 1..=request.curve.bends {
                 names.insert(bend, format!("bend {bend}"));
             }
+            let tasks = TaskNames::of(prepared);
+            let mut show = |glance: Glance| {
+                let lengths = vec![0.0; glance.ts.len()];
+                let coefficients: Vec<Vec<f64>> = glance.ts.iter().map(|&t| curve.coefficients(t)).collect();
+                let measured: Vec<Option<Measured>> = glance.measured.into_iter().map(Some).collect();
+                let along = Along { ts: &glance.ts, coefficients: &coefficients, lengths: &lengths };
+                let outcome = Outcome { names: &names, marks: &[], tasks: &tasks, training: Some(glance.training) };
+                let name = curve.name();
+                if let Ok(report) = outcome.report(prepared, look, (name, started_unix, start), &along, &measured) {
+                    partial(report);
+                }
+            };
+            let ends = [&first.adapter, &last.adapter];
+            let asked = (&request.curve, look, request.watches);
+            let bent = Box::pin(bend(prepared, (ends, &curve), asked, (&mut watch, control), &mut show)).await?;
+            let Bent { controls: bent, training: told } = bent;
+            if told.done < told.steps {
+                warnings.push(format!("the curve was stopped after {} of {} steps", told.done, told.steps));
+            }
+            (controls, training) = (bent, Some(told));
             curve
         }
         (_, Some(_)) => Path::line(),
         (_, None) => Path::chain_by_length(&gram(&controls).await?)?,
     };
-    // The adapters that a chain goes through are measured, and shown, wherever they stand.
-    let knots = if two.is_none() { path.knots() } else { Vec::new() };
+    // The adapters that a chain goes through, and its trained corners, are measured, and shown, wherever they stand: a straight
+    // piece is highest or lowest there as often as anywhere.
+    let cornered = two.is_none() || request.shape == PathShape::PolyChain;
+    let knots = if cornered { path.knots() } else { Vec::new() };
     let mut ts = if path.extrapolates() && request.beyond > 0.0 {
         grid_between(-request.beyond, 1.0 + request.beyond, request.points)
     } else {
@@ -130,30 +163,89 @@ pub async fn explore_path(
     ts.dedup();
     let coefficients: Vec<Vec<f64>> = ts.iter().map(|&t| path.coefficients(t)).collect();
     let order = coarse_to_fine(ts.len());
-    let points = |range: Range<usize>| {
-        let places: Vec<Vec<f64>> = order[range].iter().map(|&index| coefficients[index].clone()).collect();
-        factors_at(request.shape, &controls, &places)
-    };
     let lengths = match (request.shape, two) {
         // The way is straight in the updates, so its length is their distance.
         (PathShape::Product, Some([a, b])) => {
             let whole = update_distance(&a.plain, &b.plain)?;
-            ts.iter().map(|t| t * whole).collect()
+            let from = ts.first().copied().unwrap_or_default();
+            ts.iter().map(|t| (t - from) * whole).collect()
         }
         _ => arc_lengths(&gram(&controls).await?, &coefficients)?,
     };
     let marks: Vec<PathMark> = names.iter().zip(knots).map(|(name, t)| PathMark { name: name.clone(), t }).collect();
     let tasks = TaskNames::of(prepared);
-    let model = &prepared.model;
-    let report = |slots: &[Option<Measured>], warnings: Vec<String>| -> Result<PathReport, EngineError> {
+    let kind = if request.shape == PathShape::Product { "product line" } else { path.name() };
+    let along = Along { ts: &ts, coefficients: &coefficients, lengths: &lengths };
+    let outcome = Outcome { names: &names, marks: &marks, tasks: &tasks, training };
+    let explorer = Explorer::new(prepared, look.explorer)?.stopped_by(control);
+    let kind_of_point = if request.shape == PathShape::Product { "product" } else { "factors" };
+    let contents = digests(&controls).await?;
+    let points: Vec<_> = order.iter().map(|&index| point(kind_of_point, &contents, &coefficients[index])).collect();
+    let make = |turns: &[usize]| {
+        let places: Vec<Vec<f64>> = turns.iter().map(|&turn| coefficients[order[turn]].clone()).collect();
+        factors_at(request.shape, &controls, &places)
+    };
+    watch.phase("measuring", kind, ts.len());
+    let mut slots: Vec<Option<Measured>> = vec![None; ts.len()];
+    let when = (kind, started_unix, start);
+    let mut tell = |part: &[(usize, Measured)]| {
+        for (turn, measured) in part {
+            slots[order[*turn]] = Some(measured.clone());
+        }
+        // A part without both ends has no chord yet and is not told.
+        if let Ok(report) = outcome.report(prepared, look, when, &along, &slots) {
+            partial(report);
+        }
+        watch.advance(part.len())
+    };
+    let measured = survey(&explorer, (&look.known, prepared), (&points, &make), &mut tell).await?;
+    if measured < ts.len() {
+        warnings.push(format!("stopped after {measured} of {} points", ts.len()));
+    }
+    let mut report = outcome.report(prepared, look, when, &along, &slots)?;
+    report.warnings = warnings;
+    let plain = if request.shape == PathShape::Product {
+        anchors.iter().map(|a| a.plain.clone()).collect()
+    } else {
+        Vec::new()
+    };
+    Ok((report, PathGround { shape: request.shape, controls, plain, path }))
+}
+
+/// The points of a path, in ascending order of `t`.
+struct Along<'a> {
+    ts: &'a [f64],
+    coefficients: &'a [Vec<f64>],
+    lengths: &'a [f64],
+}
+
+/// What a report says besides the points.
+struct Outcome<'a> {
+    names: &'a [String],
+    marks: &'a [PathMark],
+    tasks: &'a TaskNames,
+    training: Option<CurveTraining>,
+}
+
+impl Outcome<'_> {
+    /// What is known of the points so far. `when` is the kind of the path, when it was begun, and the clock at that time.
+    fn report(
+        &self,
+        prepared: &Prepared,
+        look: &Look,
+        (kind, started_unix, start): (&str, u64, f64),
+        along: &Along<'_>,
+        slots: &[Option<Measured>],
+    ) -> Result<PathReport, EngineError> {
+        let (model, tasks) = (&prepared.model, self.tasks);
         let known: Vec<usize> = (0..slots.len()).filter(|&index| slots[index].is_some()).collect();
-        let at: Vec<f64> = known.iter().map(|&index| ts[index]).collect();
+        let at: Vec<f64> = known.iter().map(|&index| along.ts[index]).collect();
         let measured: Vec<Measured> = known.iter().filter_map(|&index| slots[index].clone()).collect();
         let judged = judge(&at, &measured, &tasks.names)?;
         let points = known.iter().zip(measured).map(|(&index, measured)| PathPoint {
-            t: ts[index],
-            coefficients: coefficients[index].clone(),
-            arc_length: lengths[index],
+            t: along.ts[index],
+            coefficients: along.coefficients[index].clone(),
+            arc_length: along.lengths[index],
             losses: measured.losses,
             scores: measured.scores,
         });
@@ -162,9 +254,9 @@ pub async fn explore_path(
             model: model.name.clone(),
             device: model.device_name.clone(),
             seed: look.seed,
-            kind: if request.shape == PathShape::Product { "product line".into() } else { path.name().into() },
-            ends: names.clone(),
-            marks: marks.clone(),
+            kind: kind.into(),
+            ends: self.names.to_vec(),
+            marks: self.marks.to_vec(),
             points: points.collect(),
             tasks: tasks.names.clone(),
             metrics: tasks.metrics.clone(),
@@ -172,33 +264,16 @@ pub async fn explore_path(
             barriers: judged.barriers,
             gain: judged.gain,
             beside: Vec::new(),
+            planned: along.ts.len(),
+            training: self.training.clone(),
             examples_per_task: look.explorer.examples,
             command: look.command.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             started_unix,
             secs: platform::now_secs() - start,
-            warnings,
+            warnings: Vec::new(),
         })
-    };
-    let explorer = Explorer::new(prepared, look.explorer)?;
-    watch.phase("measuring", path.name(), ts.len());
-    let mut slots: Vec<Option<Measured>> = vec![None; ts.len()];
-    let mut tell = |first: usize, part: &[Measured]| {
-        for (&index, measured) in order[first..].iter().zip(part) {
-            slots[index] = Some(measured.clone());
-        }
-        // A part without both ends has no chord yet and is not told.
-        if let Ok(report) = report(&slots, Vec::new()) {
-            partial(report);
-        }
-        watch.advance(part.len())
-    };
-    let measured = explorer.measure(ts.len(), &points, &mut tell).await?;
-    if measured.len() < ts.len() {
-        warnings.push(format!("stopped after {} of {} points", measured.len(), ts.len()));
     }
-    let report = report(&slots, warnings)?;
-    Ok((report, PathGround { shape: request.shape, controls, path }))
 }
 
 /// Where adapters that a measured path does not go through are nearest to it, with their own values. On the product line, whose
@@ -212,6 +287,7 @@ pub async fn beside_path(
     report: &PathReport,
     also: &[Anchor],
     look: &Look,
+    control: &Control,
 ) -> Result<Vec<PathBeside>, EngineError> {
     if also.is_empty() || ground.shape == PathShape::Product {
         return Ok(Vec::new());
@@ -220,8 +296,8 @@ pub async fn beside_path(
     let adapters: Vec<Adapter> = also.iter().map(|anchor| anchor.adapter.clone()).collect();
     let gram = gram(&[ground.controls.as_slice(), &adapters].concat()).await?;
     let points = |range: Range<usize>| Adapter::stack(&adapters[range].iter().collect::<Vec<_>>());
-    let explorer = Explorer::new(prepared, look.explorer)?;
-    let measured = explorer.measure(also.len(), &points, &mut |_, _| true).await?;
+    let explorer = Explorer::new(prepared, look.explorer)?.stopped_by(control);
+    let measured = explorer.measure(also.len(), &points, &mut |_, _| !control.is_stopped()).await?;
     let mut places = Vec::with_capacity(also.len());
     for (index, (anchor, measured)) in also.iter().zip(measured).enumerate() {
         let own = gram.anchor(controls + index)?;
@@ -272,6 +348,8 @@ fn judge(ts: &[f64], measured: &[Measured], tasks: &[String]) -> Result<Judged, 
             task: task.cloned(),
             entezari: barrier.entezari,
             frankle: barrier.frankle,
+            entezari_at: barrier.entezari_at,
+            frankle_at: barrier.frankle_at,
             holes: barrier.holes > 0,
         })
     };

@@ -1,65 +1,92 @@
 //! Paths and planes that were measured for a window: asked for in plain data, told while they grow, and kept, so that a slider
 //! can move along them afterwards.
 
+use super::known::{Digest, digest, digests, training};
 use super::{
-    Anchor, Look, PathGround, PathRequest, PathShape, PlaneGround, PlaneRequest, PlaneShape, Track, explore_path,
-    explore_plane, named_anchors,
+    Anchor, Curve, Found, Known, Look, PathGround, PathRequest, PathShape, PlaneGround, PlaneRequest, PlaneShape,
+    Track, base, command_line, explore_path, explore_plane, explore_similarity, lay_out,
 };
 use crate::engine::EngineError;
+use crate::engine::config::ExperimentConfig;
 use crate::engine::control::Control;
 use crate::engine::curve::CurveSettings;
 use crate::engine::evaluator::read;
-use crate::engine::explorer::ExplorerSettings;
+use crate::engine::explorer::{Explorer, ExplorerSettings};
 use crate::engine::landscape_report::{PathReport, PlaneReport};
 use crate::engine::prepare::Prepared;
-use crate::engine::protocol::{AdapterSource, Event, PathCommand, PlaneCommand};
+use crate::engine::protocol::{AdapterSource, Event, PathCommand, PlaneCommand, SimilarityCommand};
 use crate::engine::run::{Sink, written_adapters};
-use crate::io::peft::read_adapter;
-use crate::landscape::refactor::common_layout;
+use crate::landscape::path::grid;
 use crate::model::{Adapter, Overlay, PlainAdapter};
 use crate::platform::{self, fs};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-/// Points in one pass: few, so that a figure fills in while one looks (on a CPU more at once save a quarter of the time only).
-const POINTS_AT_ONCE: usize = 4;
 /// A growing figure is told at most once in so many seconds.
 const TELL_SECS: f64 = 0.2;
 /// Figures that are kept with their adapters; the oldest goes.
 const KEPT: usize = 8;
+/// Points of a path that are drawn on a plane.
+const DRAWN: usize = 25;
 
-/// What was asked, to find it again: a second look is free.
-type Asked = (String, u64, String);
+/// The model that a figure was measured with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeasuredModel {
+    pub name: String,
+    pub fingerprint: String,
+    device: String,
+}
 
-/// Figures of one kind with the adapters that they were measured with, by the front end's number.
-struct Kept<Report, Ground>(BTreeMap<u64, (Asked, Report, Ground)>);
+impl MeasuredModel {
+    fn of(prepared: &Prepared) -> Self {
+        let model = &prepared.model;
+        Self { name: model.name.clone(), fingerprint: model.fingerprint.clone(), device: model.device_name.clone() }
+    }
+}
+
+/// One figure with the adapters that it was measured with.
+struct Figure<Report, Ground> {
+    /// What was asked, by content, to find it again; `None` for a figure that was stopped, which is no answer to the question.
+    asked: Option<Digest>,
+    model: MeasuredModel,
+    report: Report,
+    ground: Ground,
+}
+
+/// Figures of one kind. A front end that asks for the same again has two numbers for one figure.
+struct Kept<Report, Ground> {
+    figures: VecDeque<Rc<Figure<Report, Ground>>>,
+    numbers: BTreeMap<u64, Rc<Figure<Report, Ground>>>,
+}
 
 impl<Report, Ground> Default for Kept<Report, Ground> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { figures: VecDeque::new(), numbers: BTreeMap::new() }
     }
 }
 
 impl<Report, Ground> Kept<Report, Ground> {
-    fn ground(&self, id: u64) -> Option<&Ground> {
-        self.0.get(&id).map(|(.., ground)| ground)
+    fn figure(&self, id: u64) -> Result<&Figure<Report, Ground>, EngineError> {
+        self.numbers.get(&id).map(Rc::as_ref).ok_or_else(gone)
     }
 
-    /// The same figure if it was asked for before, from now on under this number.
-    fn again(&mut self, id: u64, asked: &Asked) -> Option<&Report> {
-        let known = self.0.iter().find(|(_, (known, ..))| known == asked).map(|(key, _)| *key)?;
-        let figure = self.0.remove(&known)?;
-        self.0.insert(id, figure);
-        self.0.get(&id).map(|(_, report, _)| report)
+    /// The same figure if it was asked for before, from now on under this number as well.
+    fn again(&mut self, id: u64, asked: Digest) -> Option<&Report> {
+        let known = self.figures.iter().find(|figure| figure.asked == Some(asked))?.clone();
+        self.numbers.insert(id, known);
+        self.numbers.get(&id).map(|figure| &figure.report)
     }
 
-    /// A figure that was stopped can be moved on as far as it goes, and is no answer to the same question.
-    fn keep(&mut self, id: u64, asked: Asked, report: Report, ground: Ground, control: &Control) {
-        let asked = if control.is_stopped() { Asked::default() } else { asked };
-        if self.0.len() >= KEPT {
-            self.0.pop_first();
+    fn keep(&mut self, id: u64, figure: Figure<Report, Ground>) {
+        if self.figures.len() >= KEPT
+            && let Some(oldest) = self.figures.pop_front()
+        {
+            self.numbers.retain(|_, figure| !Rc::ptr_eq(figure, &oldest));
         }
-        self.0.insert(id, (asked, report, ground));
+        let figure = Rc::new(figure);
+        self.figures.push_back(figure.clone());
+        self.numbers.insert(id, figure);
     }
 }
 
@@ -68,43 +95,58 @@ impl<Report, Ground> Kept<Report, Ground> {
 pub struct Shelf {
     paths: Kept<PathReport, PathGround>,
     planes: Kept<PlaneReport, PlaneGround>,
+    known: Known,
 }
 
 impl Shelf {
     /// The point to lay over the model.
     ///
     /// # Errors
-    /// A path or plane that is not there (any more).
-    pub fn overlay(&self, source: &AdapterSource) -> Result<Overlay, EngineError> {
+    /// A path or plane that is not there (any more), or was measured with another model.
+    pub fn overlay(&self, source: &AdapterSource, prepared: &Prepared) -> Result<Overlay, EngineError> {
+        let own = |model: &MeasuredModel| {
+            (*model == MeasuredModel::of(prepared)).then_some(()).ok_or_else(|| {
+                EngineError::Setting(
+                    "this path or plane was measured with another model or on another device: measure it again".into(),
+                )
+            })
+        };
         match source {
             AdapterSource::OnPath { path, t } => {
-                let ground = self.paths.ground(*path).ok_or_else(gone)?;
-                Ok(ground.overlay(*t))
+                let figure = self.paths.figure(*path)?;
+                own(&figure.model)?;
+                Ok(figure.ground.overlay(*t))
             }
-            other => Ok(self.adapter(other)?.vars(false).into()),
+            AdapterSource::OnPlane { plane, x, y } => {
+                let figure = self.planes.figure(*plane)?;
+                own(&figure.model)?;
+                Ok(figure.ground.adapter(*x, *y).ok_or_else(gone)?.vars(false).into())
+            }
+            _ => Err(no_point()),
         }
     }
 
-    /// The point as one adapter.
+    /// The point as one adapter on the host, and the model that it belongs to. A point of the product line is factored anew.
     ///
     /// # Errors
-    /// A path or plane that is not there (any more), or the product line, whose points are no adapters of its rank.
-    pub fn adapter(&self, source: &AdapterSource) -> Result<Adapter, EngineError> {
-        match source {
+    /// A path or plane that is not there (any more), or a device that fails.
+    pub async fn point(&self, source: &AdapterSource) -> Result<(PlainAdapter, MeasuredModel), EngineError> {
+        let (adapter, model) = match source {
             AdapterSource::OnPath { path, t } => {
-                let ground = self.paths.ground(*path).ok_or_else(gone)?;
-                ground.adapter(*t).ok_or_else(|| {
-                    EngineError::Setting(
-                        "a point of the product line has twice the rank and cannot be used as one adapter: choose the line in the factors"
-                            .into(),
-                    )
-                })
+                let figure = self.paths.figure(*path)?;
+                if let Some(plain) = figure.ground.refactored(*t)? {
+                    return Ok((plain, figure.model.clone()));
+                }
+                (figure.ground.adapter(*t), figure.model.clone())
             }
             AdapterSource::OnPlane { plane, x, y } => {
-                self.planes.ground(*plane).and_then(|ground| ground.adapter(*x, *y)).ok_or_else(gone)
+                let figure = self.planes.figure(*plane)?;
+                (figure.ground.adapter(*x, *y), figure.model.clone())
             }
-            _ => Err(EngineError::Setting("this is no point of a path or a plane".into())),
-        }
+            _ => return Err(no_point()),
+        };
+        let adapter = adapter.ok_or_else(gone)?;
+        Ok((Adapter::plain(adapter.layout(), &read(adapter.flat()).await?), model))
     }
 
     /// Measures a path, or tells it again if the same was asked before.
@@ -115,16 +157,10 @@ impl Shelf {
         &mut self,
         id: u64,
         command: &PathCommand,
-        prepared: &Prepared,
-        seed: u64,
+        (prepared, experiment): (&Prepared, &ExperimentConfig),
         control: &Control,
         emit: Sink<'_>,
     ) -> Result<(), EngineError> {
-        let asked = (asked(command, &command.anchors, prepared)?, seed, prepared.model.fingerprint.clone());
-        if let Some(report) = self.paths.again(id, &asked) {
-            emit(Event::PathMeasured { id, report: Box::new(report.clone()), done: true });
-            return Ok(());
-        }
         let shape = match command.shape.as_str() {
             "line" => PathShape::Line,
             "product" => PathShape::Product,
@@ -145,13 +181,23 @@ impl Shelf {
                 bends: command.bends.max(1),
                 steps: command.steps,
                 batch_size: 16,
-                learning_rate: 3e-3,
-                seed,
-                pad_multiple: 16,
+                learning_rate: command.learning_rate,
+                seed: experiment.seed,
+                pad_multiple: 8,
             },
+            watches: true,
         };
+        if !(command.learning_rate.is_finite() && command.learning_rate > 0.0) {
+            return Err(EngineError::Setting("the learning rate of a curve must be a number above 0".into()));
+        }
         let anchors = self.anchors(&command.anchors, prepared).await?;
-        let look = look(&command.anchors, "Path", (command.examples, command.scores), seed);
+        let mut look = self.look((&command.anchors, "Path"), (command.examples, command.scores), experiment);
+        look.command = command_line::path(command, experiment).unwrap_or_default();
+        let asked = asked(command, &anchors, &[], (prepared, &look)).await?;
+        if let Some(report) = self.paths.again(id, asked) {
+            emit(Event::PathMeasured { id, report: Box::new(report.clone()), done: true });
+            return Ok(());
+        }
         let (grown, mut told) = (std::cell::RefCell::new(None::<PathReport>), 0.0);
         let mut keep = |report: PathReport| drop(grown.replace(Some(report)));
         let mut tell = |event: Event| {
@@ -164,9 +210,11 @@ impl Shelf {
                 emit(Event::PathMeasured { id, report: Box::new(report), done: false });
             }
         };
-        let (report, ground) = explore_path(prepared, &anchors, &request, &look, control, &mut tell, &mut keep).await?;
+        let explored = explore_path(prepared, &anchors, &request, &look, control, &mut tell, &mut keep);
+        let (report, ground) = Box::pin(explored).await?;
         emit(Event::PathMeasured { id, report: Box::new(report.clone()), done: true });
-        self.paths.keep(id, asked, report, ground, control);
+        let (asked, model) = (report.is_whole().then_some(asked), MeasuredModel::of(prepared));
+        self.paths.keep(id, Figure { asked, model, report, ground });
         Ok(())
     }
 
@@ -178,16 +226,10 @@ impl Shelf {
         &mut self,
         id: u64,
         command: &PlaneCommand,
-        prepared: &Prepared,
-        seed: u64,
+        (prepared, experiment): (&Prepared, &ExperimentConfig),
         control: &Control,
         emit: Sink<'_>,
     ) -> Result<(), EngineError> {
-        let asked = (asked(command, &command.anchors, prepared)?, seed, prepared.model.fingerprint.clone());
-        if let Some(report) = self.planes.again(id, &asked) {
-            emit(Event::PlaneMeasured { id, report: Box::new(report.clone()), done: true });
-            return Ok(());
-        }
         let shape = match command.shape.as_str() {
             "three adapters" => PlaneShape::Through,
             "PCA" => PlaneShape::Principal,
@@ -201,9 +243,19 @@ impl Shelf {
         let laying = command.anchors.len();
         let all: Vec<(String, AdapterSource)> = command.anchors.iter().chain(&command.others).cloned().collect();
         let anchors = self.anchors(&all, prepared).await?;
-        let tracks = command.tracks.iter().flat_map(|folder| tracks(Path::new(folder))).collect();
-        let request = PlaneRequest { shape, points: command.side, tracks };
-        let look = look(&command.anchors, "Plane", (command.examples, command.scores), seed);
+        let tracks: Vec<Track> = command.tracks.iter().flat_map(|folder| tracks(Path::new(folder))).collect();
+        let mut curves = Vec::with_capacity(command.curves.len());
+        for (name, path) in &command.curves {
+            curves.push(self.curve(name, *path).await?);
+        }
+        let mut look = self.look((&command.anchors, "Plane"), (command.examples, command.scores), experiment);
+        look.command = command_line::plane(command, experiment).unwrap_or_default();
+        let asked = asked(command, &anchors, &tracks, (prepared, &look)).await?;
+        if let Some(report) = self.planes.again(id, asked) {
+            emit(Event::PlaneMeasured { id, report: Box::new(report.clone()), done: true });
+            return Ok(());
+        }
+        let request = PlaneRequest { shape, points: command.side, margin: command.margin, tracks, curves };
         let (grown, mut told) = (std::cell::RefCell::new(None::<PlaneReport>), 0.0);
         let mut keep = |report: PlaneReport| drop(grown.replace(Some(report)));
         let mut tell = |event: Event| {
@@ -217,10 +269,65 @@ impl Shelf {
             }
         };
         let explored = explore_plane(prepared, (&anchors, laying), &request, &look, control, &mut tell, &mut keep);
-        let (report, ground) = explored.await?;
+        let (report, ground) = Box::pin(explored).await?;
         emit(Event::PlaneMeasured { id, report: Box::new(report.clone()), done: true });
-        self.planes.keep(id, asked, report, ground, control);
+        let (asked, model) = ((report.unmeasured() == 0).then_some(asked), MeasuredModel::of(prepared));
+        self.planes.keep(id, Figure { asked, model, report, ground });
         Ok(())
+    }
+
+    /// Compares adapters with one another.
+    ///
+    /// # Errors
+    /// Adapters that do not fit together, or a device that fails.
+    pub async fn measure_similarity(
+        &mut self,
+        id: u64,
+        command: &SimilarityCommand,
+        (prepared, experiment): (&Prepared, &ExperimentConfig),
+        control: &Control,
+        emit: Sink<'_>,
+    ) -> Result<(), EngineError> {
+        let anchors = self.anchors(&command.adapters, prepared).await?;
+        let mut look = self.look((&command.adapters, "Similarity"), (command.examples, false), experiment);
+        look.command = command_line::similarity(command, experiment).unwrap_or_default();
+        let report = explore_similarity(prepared, &anchors, command.features, &look, control, emit).await?;
+        emit(Event::SimilarityMeasured { id, report: Box::new(report) });
+        Ok(())
+    }
+
+    /// Points of a measured path, to be drawn on a plane; only its ends have names.
+    async fn curve(&self, name: &str, path: u64) -> Result<Curve, EngineError> {
+        let figure = self.paths.figure(path)?;
+        let mut points = Vec::with_capacity(DRAWN);
+        for (index, t) in grid(DRAWN).into_iter().enumerate() {
+            let adapter = figure.ground.adapter(t).ok_or_else(|| {
+                EngineError::Setting(
+                    "the points of a product line have twice the rank and lie in no plane of factors: choose another path".into(),
+                )
+            })?;
+            let end = index == 0 || index + 1 == DRAWN;
+            let named = if end { format!("{name}, t = {t}") } else { String::new() };
+            points.push((named, Adapter::plain(adapter.layout(), &read(adapter.flat()).await?)));
+        }
+        Ok(Curve { name: name.to_string(), points })
+    }
+
+    fn look(
+        &self,
+        (anchors, what): (&[(String, AdapterSource)], &str),
+        (examples, scores): (usize, bool),
+        experiment: &ExperimentConfig,
+    ) -> Look {
+        let names: Vec<&str> = anchors.iter().map(|(name, _)| name.as_str()).collect();
+        Look {
+            title: format!("{what}: {}", names.join(" - ")),
+            seed: experiment.seed,
+            // As many points in a pass as suit the device: on a CPU one, so that a figure fills in while one looks.
+            explorer: ExplorerSettings { examples, points_at_once: 0, scores },
+            command: String::new(),
+            known: self.known.clone(),
+        }
     }
 
     async fn anchors(
@@ -228,14 +335,14 @@ impl Shelf {
         sources: &[(String, AdapterSource)],
         prepared: &Prepared,
     ) -> Result<Vec<Anchor>, EngineError> {
-        let model = &prepared.model.llama.config;
-        let mut plain = Vec::with_capacity(sources.len());
+        let mut found = Vec::with_capacity(sources.len());
         for (name, source) in sources {
-            plain.push(match source {
-                AdapterSource::Folder { path } => read_adapter(Path::new(path), model)?.adapter,
+            found.push(match source {
+                AdapterSource::Folder { path } => Found::read(name.clone(), Path::new(path), prepared)?,
                 AdapterSource::OnPath { .. } | AdapterSource::OnPlane { .. } => {
-                    let adapter = self.adapter(source)?;
-                    Adapter::plain(adapter.layout(), &read(adapter.flat()).await?)
+                    let (plain, model) = self.point(source).await?;
+                    let base = base(Some(&model.fingerprint), Some(model.name), &prepared.model.fingerprint);
+                    Found { name: name.clone(), rank: plain.config.rank, plain, base }
                 }
                 AdapterSource::Base | AdapterSource::Live { .. } => {
                     return Err(EngineError::Setting(format!(
@@ -244,8 +351,7 @@ impl Shelf {
                 }
             });
         }
-        let plain: Vec<PlainAdapter> = common_layout(&plain.iter().collect::<Vec<_>>())?;
-        named_anchors(sources.iter().map(|(name, _)| name.clone()).collect(), plain, prepared)
+        lay_out(found, prepared)
     }
 }
 
@@ -255,36 +361,32 @@ fn gone() -> EngineError {
     )
 }
 
-/// What was asked, on which tasks, with the time stamps of the adapters' files: a folder whose content was replaced is another adapter.
-fn asked(
-    command: &impl serde::Serialize,
-    anchors: &[(String, AdapterSource)],
-    prepared: &Prepared,
-) -> Result<String, EngineError> {
-    let stamp = |path: &str| {
-        let file = fs::metadata(Path::new(path).join("adapter_model.safetensors")).ok();
-        file.map(|file| format!("{:?} {}", file.modified().ok(), file.len())).unwrap_or_default()
-    };
-    let mut text = serde_json::to_string(command).map_err(|error| EngineError::Setting(error.to_string()))?;
-    for task in &prepared.tasks {
-        text += &format!(" {} {} {} {}", task.task.name, task.task.source, task.train.len(), task.task.eval.len());
-    }
-    for (_, source) in anchors {
-        if let AdapterSource::Folder { path } = source {
-            text += &stamp(path);
-        }
-    }
-    Ok(text)
+fn no_point() -> EngineError {
+    EngineError::Setting("this is no point of a path or a plane".into())
 }
 
-fn look(anchors: &[(String, AdapterSource)], what: &str, (examples, scores): (usize, bool), seed: u64) -> Look {
-    let names: Vec<&str> = anchors.iter().map(|(name, _)| name.as_str()).collect();
-    Look {
-        title: format!("{what}: {}", names.join(" - ")),
-        seed,
-        explorer: ExplorerSettings { examples, points_at_once: POINTS_AT_ONCE, scores },
-        command: String::new(),
+/// What was asked, by content: the command, the values of the adapters (a folder whose files were replaced is another adapter),
+/// the tracks' files, the examples that are measured, those that bend a curve, the model and its device.
+async fn asked(
+    command: &impl serde::Serialize,
+    anchors: &[Anchor],
+    tracks: &[Track],
+    (prepared, look): (&Prepared, &Look),
+) -> Result<Digest, EngineError> {
+    let words = serde_json::to_string(command).map_err(|error| EngineError::Setting(error.to_string()))?;
+    let model = MeasuredModel::of(prepared);
+    let place = format!("{} {} {} {}", model.name, model.fingerprint, model.device, look.seed);
+    let adapters: Vec<Adapter> = anchors.iter().map(|anchor| anchor.adapter.clone()).collect();
+    let explorer = Explorer::new(prepared, look.explorer)?;
+    let mut contents = digests(&adapters).await?;
+    contents.extend_from_slice(explorer.contents());
+    contents.push(training(prepared));
+    for folder in tracks.iter().flat_map(|track| &track.folders) {
+        let files = ["adapter_config.json", "adapter_model.safetensors"].map(|name| fs::read(folder.join(name)));
+        contents.push(digest(files.iter().map(|file| file.as_ref().map_or(&[][..], Vec::as_slice))));
     }
+    let parts = [words.as_bytes(), place.as_bytes()];
+    Ok(digest(parts.into_iter().chain(contents.iter().map(Digest::as_slice))))
 }
 
 /// The ways of a run's learners from task to task.

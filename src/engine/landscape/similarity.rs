@@ -1,7 +1,7 @@
 //! How near adapters are to one another: their factors, their updates, the directions these read and write, and what the model
 //! makes of the same inputs under each (spec 7.7).
 
-use super::{Anchor, Look, TaskNames, Watch, clock};
+use super::{Anchor, Base, Look, TaskNames, Watch, clock};
 use crate::engine::EngineError;
 use crate::engine::control::Control;
 use crate::engine::explorer::Explorer;
@@ -65,7 +65,16 @@ pub async fn explore_similarity(
         }
         watch.phase("measuring", "hidden states", count * examples);
         match measure_states(&explorer, anchors, &mut watch).await? {
-            Some(found) => states = found,
+            Some((found, broken)) => {
+                states = found;
+                if !broken.is_empty() {
+                    let names: Vec<&str> = broken.iter().map(|index| anchors[*index].name.as_str()).collect();
+                    warnings.push(format!(
+                        "the model's hidden states are not finite under {}: CKA with them cannot be given",
+                        names.join("; ")
+                    ));
+                }
+            }
             None => warnings.push("stopped before the hidden states of all adapters were measured".into()),
         }
     }
@@ -104,7 +113,8 @@ pub async fn explore_similarity(
 /// What makes some of the numbers mean less than they seem to.
 fn warnings(anchors: &[Anchor]) -> Vec<String> {
     let mut warnings = Vec::new();
-    let others: Vec<&str> = anchors.iter().filter(|a| a.other_base).map(|anchor| anchor.name.as_str()).collect();
+    let others: Vec<&str> =
+        anchors.iter().filter(|a| matches!(a.base, Base::Other(_))).map(|anchor| anchor.name.as_str()).collect();
     if !others.is_empty() {
         warnings.push(format!(
             "trained on other weights than this model's: {}. Their hidden states here are not those that they learnt",
@@ -155,7 +165,10 @@ impl Tables {
         self.found.retain(|table| table.values.iter().flatten().any(Option::is_some));
         for table in &mut self.found {
             for (index, row) in table.values.iter_mut().enumerate() {
-                row[index] = row[index].or(Some(table.measure.of_itself()));
+                // An adapter that could be compared with none cannot be said to be like itself either.
+                if row.iter().any(Option::is_some) {
+                    row[index] = row[index].or(Some(table.measure.of_itself()));
+                }
             }
         }
         self.found
@@ -204,12 +217,13 @@ fn compare(
     Ok(())
 }
 
-/// Linear CKA between all adapters, state by state behind the embedding (which no adapter changes); `None` after a stop.
+/// Linear CKA between all adapters, state by state behind the embedding (which no adapter changes), and the adapters under which
+/// a state is not finite, with which there is none; `None` after a stop.
 async fn measure_states(
     explorer: &Explorer<'_>,
     anchors: &[Anchor],
     watch: &mut Watch<'_, '_>,
-) -> Result<Option<Vec<StateTable>>, EngineError> {
+) -> Result<Option<(Vec<StateTable>, Vec<usize>)>, EngineError> {
     let examples = explorer.examples();
     let mut by_adapter: Vec<Vec<Vec<f32>>> = Vec::with_capacity(anchors.len());
     for anchor in anchors {
@@ -221,14 +235,22 @@ async fn measure_states(
     }
     let states = by_adapter.first().map_or(0, Vec::len);
     let mut tables = Vec::with_capacity(states.saturating_sub(1));
+    let sound = |states: &Vec<Vec<f32>>| states.iter().flatten().all(|value| value.is_finite());
+    let (kept, broken): (Vec<usize>, Vec<usize>) = (0..anchors.len()).partition(|&index| sound(&by_adapter[index]));
     for state in 1..states {
         let features: Result<Vec<Features>, _> =
-            by_adapter.iter().map(|states| Features::new(&states[state], examples)).collect();
+            kept.iter().map(|&index| Features::new(&by_adapter[index][state], examples)).collect();
         let name = if state + 1 == states { "output".to_owned() } else { format!("after layer {state}") };
-        tables.push(StateTable { name, values: linear_cka_matrix(&features?)? });
+        let mut values = vec![vec![None; anchors.len()]; anchors.len()];
+        for (row, &left) in linear_cka_matrix(&features?)?.into_iter().zip(&kept) {
+            for (value, &right) in row.into_iter().zip(&kept) {
+                values[left][right] = value;
+            }
+        }
+        tables.push(StateTable { name, values });
         platform::yield_now().await;
     }
-    Ok(Some(tables))
+    Ok(Some((tables, broken)))
 }
 
 fn mean(values: &[f64]) -> Option<f64> {

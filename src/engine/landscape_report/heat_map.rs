@@ -84,20 +84,26 @@ impl HeatMap<'_> {
         let mut holes = String::new();
         let mut shades = vec![String::new(); SHADES];
         svg.push_str("<g class=\"cells\">\n");
-        for (row, values) in self.values.chunks(self.report.xs.len().max(1)).enumerate() {
+        let width = self.report.xs.len().max(1);
+        for (row, values) in self.values.chunks(width).enumerate() {
             let mut from = 0;
+            let known: Vec<(Option<f64>, bool)> = (values.iter().enumerate())
+                .map(|(column, value)| (*value, self.report.is_measured(row * width + column)))
+                .collect();
             // neighbours of one colour are one rectangle, unless each has its value to tell
-            for stretch in values.chunk_by(|a, b| !telling && shade(*a) == shade(*b)) {
+            for stretch in known.chunk_by(|a, b| !telling && shade(a.0) == shade(b.0) && a.1 == b.1) {
                 let [left, top, right, bottom] = area(row, from, from + stretch.len());
-                let shade = shade(stretch[0]);
-                if shade.is_none() {
+                let (value, measured) = stretch[0];
+                let shade = shade(value);
+                // what was never measured is left blank
+                if shade.is_none() && measured {
                     hatch(&mut holes, [left, top, right, bottom]);
                 }
                 if telling {
-                    let told =
-                        finite(stretch[0]).map_or_else(|| "no finite value".to_owned(), |value| self.told(value));
-                    let paint = shade
-                        .map_or_else(|| "class=\"hole\"".to_owned(), |shade| format!("fill=\"{}\"", colour(shade)));
+                    let nothing = if measured { "no finite value" } else { "not measured" };
+                    let told = finite(value).map_or_else(|| nothing.to_owned(), |value| self.told(value));
+                    let class = if measured { "class=\"hole\"" } else { "fill=\"none\"" };
+                    let paint = shade.map_or_else(|| class.to_owned(), |shade| format!("fill=\"{}\"", colour(shade)));
                     let place = (decimals(self.report.xs[from]), decimals(self.report.ys[row]));
                     let _ = writeln!(
                         svg,
@@ -320,6 +326,21 @@ mod tests {
         );
         assert_eq!(tag_counts(&svg)["svg"], 2);
         assert!(svg.contains("a&lt;b"));
+    }
+
+    #[test]
+    fn what_was_never_measured_is_blank_and_no_hole() {
+        let mut report = report(&[0.0, 2.0], &[0.0, 1.0], &[Some(1.0), Some(2.0), None, None]);
+        report.measured = vec![true, true, false, true];
+        let svg = map(&report, true, &[]);
+        assert!(svg.contains("fill=\"none\"><title>(0, 1.000): not measured</title>"), "{svg}");
+        assert!(svg.contains("class=\"hole\"><title>(2.000, 1.000): no finite value</title>"), "{svg}");
+        // the same where neighbours are joined
+        let places: Vec<f64> = (0..60).map(f64::from).collect();
+        let mut large = self::report(&places, &places, &vec![Some(1.0); 3600]);
+        large.losses[3550..].fill(None);
+        large.measured = (0..3600).map(|index| index < 3550).collect();
+        assert!(!map(&large, true, &[]).contains("class=\"hatch\""));
     }
 
     #[test]

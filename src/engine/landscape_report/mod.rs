@@ -85,8 +85,30 @@ pub struct BarrierLine {
     pub entezari: Option<f64>,
     /// Largest rise above the mean of the losses of the ends.
     pub frankle: Option<f64>,
+    /// Where on the path it rises so far above the chord.
+    #[serde(default)]
+    pub entezari_at: Option<f64>,
+    /// Where it rises so far above the mean of the ends.
+    #[serde(default)]
+    pub frankle_at: Option<f64>,
     /// Whether some point had no loss, so that the true barrier may be higher.
     pub holes: bool,
+}
+
+/// How the bends of a curve were trained, and where the curve lies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CurveTraining {
+    /// Steps made, and steps to be made.
+    pub done: usize,
+    pub steps: usize,
+    /// `(step, mean cross-entropy of its batch)` of some of the steps.
+    pub losses: Vec<(usize, Option<f64>)>,
+    /// The curve from end to end: the way along the chord, and the distance from it, in units of the chord's length.
+    pub outline: Vec<[f64; 2]>,
+    /// The same of the bends.
+    pub bends: Vec<[f64; 2]>,
+    /// While training goes on the path's points are measured on this many examples of each task only.
+    pub examples: Option<usize>,
 }
 
 /// By how much the best point of a path beats the better of its ends in mean score.
@@ -122,6 +144,12 @@ pub struct PathReport {
     pub gain: Option<GainLine>,
     #[serde(default)]
     pub beside: Vec<PathBeside>,
+    /// Points that were to be measured; 0 in a report of an earlier version.
+    #[serde(default)]
+    pub planned: usize,
+    /// Of a curve with trained bends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<CurveTraining>,
     pub examples_per_task: usize,
     /// The command line that repeats it.
     pub command: String,
@@ -132,6 +160,18 @@ pub struct PathReport {
     #[serde(deserialize_with = "number")]
     pub secs: f64,
     pub warnings: Vec<String>,
+}
+
+impl PathReport {
+    /// Whether every point was measured and every step of a curve was made.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.points.len() >= self.planned
+            && self
+                .training
+                .as_ref()
+                .is_none_or(|training| training.done >= training.steps && training.examples.is_none())
+    }
 }
 
 /// An adapter on a plane.
@@ -186,8 +226,14 @@ pub struct PlaneReport {
     pub metrics: Vec<String>,
     /// `[tasks]` score of guessing.
     pub chance: Vec<Option<f64>>,
-    /// Share of the motion that each of the two directions holds, where that is defined.
+    /// Share of the spread of the adapters that each of two principal directions holds.
     pub explained: Option<[f64; 2]>,
+    /// Share of the squared motion along the tracks (or, without any, between the adapters) that each direction holds.
+    #[serde(default)]
+    pub share_of_motion: Option<[f64; 2]>,
+    /// `[ys, xs]` whether the point was measured; empty where all were.
+    #[serde(default)]
+    pub measured: Vec<bool>,
     pub examples_per_task: usize,
     /// The command line that repeats it.
     pub command: String,
@@ -201,6 +247,18 @@ pub struct PlaneReport {
 }
 
 impl PlaneReport {
+    /// Whether this point was measured: then no value is a hole, else it is unknown.
+    #[must_use]
+    pub fn is_measured(&self, index: usize) -> bool {
+        self.measured.get(index).copied().unwrap_or(true)
+    }
+
+    /// Points that were never measured, of a plane that was stopped.
+    #[must_use]
+    pub fn unmeasured(&self) -> usize {
+        self.measured.iter().filter(|measured| !**measured).count()
+    }
+
     /// What makes the grid impossible to draw, as a sentence; `None` for a sound one.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
@@ -220,6 +278,11 @@ impl PlaneReport {
             let (columns, rows, found) = (self.xs.len(), self.ys.len(), list.len());
             Some(format!(
                 "The plane has {columns} columns and {rows} rows, but a list of {found} values: evaluate it again."
+            ))
+        } else if !self.measured.is_empty() && self.measured.len() != points {
+            Some(format!(
+                "The plane has {points} points, but a list of {} that were measured: evaluate it again.",
+                self.measured.len()
             ))
         } else {
             None

@@ -91,7 +91,7 @@ fn abstract_text(report: &PlaneReport) -> String {
         let _ = write!(
             text,
             "Over {} points the mean loss runs from {} to {}; it is lowest at ({}, {}){}.",
-            thousands(losses.len() as u64),
+            thousands((losses.len() - report.unmeasured()) as u64),
             decimals(low),
             decimals(high),
             decimals(x),
@@ -113,12 +113,17 @@ fn abstract_text(report: &PlaneReport) -> String {
             near((x, y))
         );
     }
-    let holes = losses.len() - known().count();
+    let unmeasured = report.unmeasured();
+    let holes = losses.len() - known().count() - unmeasured;
     if holes > 0 {
         let have = if holes == 1 { "point has" } else { "points have" };
         let _ = write!(text, " {holes} {have} no finite loss and {} hatched.", if holes == 1 { "is" } else { "are" });
     }
-    match report.explained {
+    if unmeasured > 0 {
+        let were = if unmeasured == 1 { "point was" } else { "points were" };
+        let _ = write!(text, " {unmeasured} {were} not measured.");
+    }
+    match report.share_of_motion.or(report.explained) {
         Some([first, second]) if first.is_finite() && second.is_finite() => {
             let _ = write!(
                 text,
@@ -127,6 +132,9 @@ fn abstract_text(report: &PlaneReport) -> String {
                 percent(Some(second)),
                 percent(Some(first + second))
             );
+        }
+        _ if report.kind == "random directions" => {
+            text.push_str(" What share of the motion of training the two directions hold is not known.");
         }
         _ => {}
     }

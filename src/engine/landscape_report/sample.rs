@@ -50,6 +50,8 @@ pub fn path(kind: &str, bend: f64) -> PathReport {
         task: task.map(str::to_owned),
         entezari: Some(entezari),
         frankle: Some(frankle),
+        entezari_at: None,
+        frankle_at: None,
         holes: false,
     };
     let mut barriers = vec![line(None, rise(&|point| mean(&point.losses)))];
@@ -68,6 +70,8 @@ pub fn path(kind: &str, bend: f64) -> PathReport {
         ends: ["after stance".to_owned()].into_iter().chain(bend_name).chain(["after law".to_owned()]).collect(),
         marks: vec![PathMark { name: "slow learner".into(), t: 0.7 }],
         points,
+        planned: 25,
+        training: None,
         tasks: TASKS.map(str::to_owned).to_vec(),
         metrics: vec!["choice_likelihood".into(); 8],
         chance: vec![Some(0.25); 8],
@@ -125,6 +129,8 @@ pub fn plane() -> PlaneReport {
         model: "demo, 1.6 M parameters".into(),
         device: "cpu (2 threads)".into(),
         seed: 7,
+        share_of_motion: None,
+        measured: Vec::new(),
         kind: "three adapters".into(),
         anchors: vec![
             mark("after stance", 0.0, 1.1, 0.0),

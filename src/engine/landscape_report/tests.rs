@@ -33,6 +33,8 @@ fn small_path() -> PathReport {
         task: task.map(str::to_owned),
         entezari: Some(entezari),
         frankle: Some(frankle),
+        entezari_at: None,
+        frankle_at: None,
         holes: false,
     };
     PathReport {
@@ -285,4 +287,32 @@ fn many_control_points_are_numbered() {
     let html = render_path(&[report]);
     assert_eq!(html.matches("class=\"end-name").count(), 18);
     assert!(html.contains("Above: 1 checkpoint 1, 2 checkpoint 2"));
+}
+
+/// A plane that was stopped says of no point that it has no finite loss which was never measured.
+#[test]
+fn points_never_measured_are_told_as_such() {
+    let mut plane = small_plane();
+    let count = plane.losses.len();
+    plane.losses = vec![None; count];
+    plane.losses[0] = Some(2.0);
+    plane.measured = (0..count).map(|index| index < 2).collect();
+    plane.share_of_motion = Some([0.25, 0.125]);
+    let html = render_plane(&plane);
+    assert!(html.contains("1 point has no finite loss and is hatched."), "{html}");
+    let rest = count - 2;
+    let were = if rest == 1 { "point was" } else { "points were" };
+    assert!(html.contains(&format!(" {rest} {were} not measured.")));
+    assert!(html.contains("The two directions hold 25.0 % and 12.5 % of the motion, 37.5 % together."));
+    plane.measured.pop();
+    assert!(plane.fault().is_some());
+    (plane.measured, plane.share_of_motion, plane.explained) = (Vec::new(), None, None);
+    plane.kind = "random directions".into();
+    assert!(
+        render_plane(&plane).contains("What share of the motion of training the two directions hold is not known.")
+    );
+    // a report of an earlier version knows nothing of all that
+    let mut value = serde_json::to_value(&plane).unwrap();
+    value.as_object_mut().unwrap().retain(|name, _| name != "measured" && name != "share_of_motion");
+    assert_eq!(serde_json::from_value::<PlaneReport>(value).unwrap().unmeasured(), 0);
 }

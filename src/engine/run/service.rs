@@ -239,7 +239,8 @@ pub(in crate::engine) fn refusal(command: &Command, error: &EngineError) -> Even
     let message = error.to_string();
     match command {
         Command::Generate { id, .. } => Event::GenerationFailed { id: *id, message },
-        Command::MeasurePath { id, .. } | Command::MeasurePlane { id, .. } => {
+        Command::Mark { id, .. } => Event::MarkFailed { id: *id, message },
+        Command::MeasurePath { id, .. } | Command::MeasurePlane { id, .. } | Command::MeasureSimilarity { id, .. } => {
             Event::ExplorationFailed { id: *id, message }
         }
         Command::Start { run, .. } | Command::ResumeRun { run, .. } => Event::Failed { run: *run, message },
@@ -253,7 +254,6 @@ fn name_of(command: &Command) -> &'static str {
         Command::EditBuffer { .. } => "changing the replay buffer",
         Command::PreviewBuffer { .. } => "the preview of the replay buffer",
         Command::MapBuffer => "the map of the replay buffer",
-        Command::Mark { .. } => "marking examples",
         Command::ExportAdapter { .. } => "exporting the adapter",
         Command::OpenRuns { .. } => "opening the run",
         Command::OpenCapsule { .. } => "opening the capsule",

@@ -43,8 +43,9 @@ pub(super) fn plane(anchors: &Gram, members: &[usize]) -> Result<Plane, Landscap
     let total: f64 = (0..count).map(|i| centred.columns[i][i]).sum();
     let size = members.iter().filter_map(|member| anchors.product(*member, *member)).fold(0.0, f64::max);
     let (spreads, vectors) = centred.symmetric_eigen();
-    // nearer together than f32 can tell, or no second dimension
-    if spreads[0] <= super::EQUAL * super::EQUAL * size || spreads[1] <= FLAT * spreads[0] {
+    // nearer together than f32 can tell, or no second dimension but its rounding
+    let rounding = super::EQUAL * super::EQUAL * size;
+    if spreads[0] <= rounding || spreads[1] <= rounding || spreads[1] <= FLAT * spreads[0] {
         return Err(LandscapeError::Collinear);
     }
     let axis = |which: usize| {

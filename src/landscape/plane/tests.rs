@@ -228,3 +228,37 @@ fn planes_equal_those_of_the_numpy_script() {
         }
     }
 }
+
+/// Three checkpoints near one another and far from the origin: their f32 parameters are rounded by a share of the adapter's
+/// length, and that is no second direction, however large it is beside the small steps.
+#[test]
+fn the_rounding_of_long_adapters_is_no_second_direction() {
+    let base: Vec<f32> = random_vectors(1, 4000, 11).remove(0).iter().map(|value| 100.0 * value).collect();
+    let step = random_vectors(1, 4000, 12).remove(0);
+    let at = |t: f32| -> Vec<f32> { base.iter().zip(&step).map(|(base, step)| base + 1e-3 * t * step).collect() };
+    let vectors = [at(0.0), at(0.37), at(1.0)];
+    let gram = gram(&vectors);
+    let beside = Plane::through(&gram, [0, 1, 2]);
+    assert_eq!(beside.err(), Some(LandscapeError::Collinear));
+    assert_eq!(Plane::principal(&gram, &[0, 1, 2]).err(), Some(LandscapeError::Collinear));
+}
+
+#[test]
+fn the_share_of_motion_is_that_of_the_squared_steps() {
+    // the plane of the first two coordinates; a way that goes 3 and 4 inside it and 12 out of it
+    let vectors: Vec<Vec<f32>> =
+        vec![vec![0.0, 0.0, 0.0], vec![0.0, 1.0, 0.0], vec![1.0, 0.0, 0.0], vec![5.0, 5.0, 5.0], vec![8.0, 9.0, 17.0]];
+    let plane = Plane::through(&gram(&vectors), [0, 1, 2]).unwrap();
+    let [x, y] = plane.share_of_motion(&[vec![3, 4]]).unwrap().unwrap();
+    all_close(&[x, y], &[9.0 / 169.0, 16.0 / 169.0], 1e-12);
+    // a second way inside the plane; each way is seen from its own mean
+    let [x, y] = plane.share_of_motion(&[vec![3, 4], vec![0, 2]]).unwrap().unwrap();
+    all_close(&[x, y], &[5.0 / 85.0, 8.0 / 85.0], 1e-12);
+    assert_eq!(plane.share_of_motion(&[vec![3]]).unwrap(), None);
+    assert_eq!(plane.share_of_motion(&[]).unwrap(), None);
+    assert!(plane.share_of_motion(&[vec![9]]).is_err());
+    // of the members of a plane by principal components it is what the components explain
+    let anchors = random_vectors(5, 20, 3);
+    let plane = Plane::principal(&gram(&anchors), &[0, 1, 2, 3, 4]).unwrap();
+    all_close(&plane.share_of_motion(&[(0..5).collect()]).unwrap().unwrap(), &plane.explained().unwrap(), 1e-10);
+}

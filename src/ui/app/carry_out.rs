@@ -146,12 +146,15 @@ impl App {
             Command::Generate { id, .. } => {
                 self.state.generations.entry(*id).or_default();
             }
-            Command::MeasurePath { id, .. } => {
-                self.state.paths.entry(*id).or_default();
+            Command::Mark { id, .. } => {
+                self.state.marks_asked.insert(*id);
             }
-            Command::MeasurePlane { id, .. } => {
-                self.state.planes.entry(*id).or_default();
-            }
+            _ => {}
+        }
+        match &command {
+            Command::MeasurePath { id, .. } => self.state.paths.entry(*id).or_default().ask(&command),
+            Command::MeasurePlane { id, .. } => self.state.planes.entry(*id).or_default().ask(&command),
+            Command::MeasureSimilarity { id, .. } => self.state.similarities.entry(*id).or_default().ask(&command),
             _ => {}
         }
         self.link.send(command);

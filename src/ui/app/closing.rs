@@ -28,7 +28,9 @@ impl App {
     }
 
     fn has_work(&self) -> bool {
-        self.state.active.is_some() || self.state.runs.iter().any(|run| run.status == RunStatus::Queued)
+        self.state.active.is_some()
+            || self.state.runs.iter().any(|run| run.status == RunStatus::Queued)
+            || !self.state.measuring().is_empty()
     }
 
     /// Looks whether somebody wants to close the window, and whether it may close by now. Works without drawing, since a
@@ -68,6 +70,10 @@ impl App {
             self.session.interrupted.get_or_insert(folder);
         }
         self.session.waiting.extend(new.iter().filter_map(|run| run.experiment.to_toml().ok()));
+        // What was measured so far is told once more, and remembered.
+        for id in self.state.measuring() {
+            self.link.send(Command::StopMeasuring { id });
+        }
         self.closing = Closing::Saving { since_secs: self.now(), run: None };
         self.stop_for_closing();
     }
@@ -93,13 +99,16 @@ impl App {
         let modal = Modal::new(Id::unique("closing")).frame(theme.card_frame().inner_margin(16));
         let response = modal.show(ctx, |ui| {
             ui.set_width(360.0_f32.min(ctx.content_rect().width() - 64.0));
+            let run = self.state.active.is_some() || self.state.measuring().is_empty();
             ui.horizontal(|ui| {
                 ui.spinner();
-                ui.heading("Saving a checkpoint…");
+                ui.heading(if run { "Saving a checkpoint…" } else { "Keeping what was measured…" });
             });
-            ui.label(
-                "The run stops after the present step. At the next start, \"Resume last session\" goes on from there.",
-            );
+            ui.label(if run {
+                "The run stops after the present step. At the next start, \"Resume last session\" goes on from there."
+            } else {
+                "The measurement stops after the present points. They are there at the next start."
+            });
             ui.label(format!("The window closes in {left:.0} s at the latest."));
             ui.add_space(Theme::GAP);
             ui.horizontal(|ui| (ui.button("Close now").clicked(), ui.button("Keep the window open").clicked())).inner
@@ -119,12 +128,13 @@ impl App {
 
     /// The window is gone: gives a run that still goes on a moment for its checkpoint.
     pub(super) fn last_moment(&mut self) {
-        if self.state.active.is_none() || self.closing == Closing::Go {
+        let works = |app: &Self| app.state.active.is_some() || !app.state.measuring().is_empty();
+        if !works(self) || self.closing == Closing::Go {
             return;
         }
         self.begin_closing();
         let until = self.now() + PATIENCE_SECS / 3.0;
-        while self.state.active.is_some() && self.now() < until {
+        while works(self) && self.now() < until {
             self.drain();
             // A browser cannot wait here, and says so.
             if crate::platform::block_on(crate::platform::pause()).is_err() {

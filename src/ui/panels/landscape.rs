@@ -11,7 +11,7 @@ mod scale;
 mod scene;
 
 use super::paths::adapters::{self, Choice};
-use super::paths::measuring::{Progress, Watched};
+use super::paths::measuring::{self, Progress, Watched};
 use crate::engine::config::ExperimentConfig;
 use crate::engine::landscape_report::{PlaneReport, plane_csv, render_plane};
 use crate::engine::protocol::{Command, PlaneCommand};
@@ -40,10 +40,25 @@ struct Measured {
 }
 
 impl Measured {
-    /// Whether all of it was measured: the same need not be asked again.
+    fn new(id: u64, command: &PlaneCommand, experiment: &ExperimentConfig) -> Self {
+        let name = match (command.anchors.as_slice(), command.curves.first()) {
+            (_, Some((path, _))) => format!("Along {path}"),
+            ([(middle, _)], _) => format!("Random directions around {middle}"),
+            ([(a, _), (b, _), (c, _)], _) if command.shape != "PCA" => format!("Through {a}; {b}; {c}"),
+            (anchors, _) => format!("Main directions of {} adapters", anchors.len()),
+        };
+        Self { watched: Watched::new(id), name, command: command.clone(), experiment: experiment.clone() }
+    }
+
+    fn ask(&mut self, context: &mut Context<'_>) {
+        self.watched.ask_again();
+        let (plane, experiment) = (Box::new(self.command.clone()), Box::new(self.experiment.clone()));
+        context.send(Command::MeasurePlane { id: self.watched.id, plane, experiment });
+    }
+
+    /// Whether all of it was measured.
     fn is_whole(&self, state: &AppState) -> bool {
-        let whole = |report: &PlaneReport| !report.warnings.iter().any(|warning| warning.starts_with("stopped"));
-        self.watched.progress == Progress::Done && report_of(state, self).is_some_and(whole)
+        self.watched.progress == Progress::Done && report_of(state, self).is_some_and(|report| report.unmeasured() == 0)
     }
 }
 
@@ -73,6 +88,7 @@ impl Panel for LandscapePanel {
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
+        self.adopt(context.state);
         for measured in &mut self.measured {
             let told = context.state.planes.get(&measured.watched.id).map(Into::into);
             measured.watched.keep_up(context.state, told);
@@ -105,41 +121,47 @@ impl LandscapePanel {
         if ui.add_enabled(command.is_ok(), button).clicked()
             && let Ok(command) = &command
         {
-            self.measure(context, command.clone(), choices);
+            let experiment = self.form.experiment(context.state, choices);
+            self.measure(context, command, &experiment);
         }
         if let Err(words) = &command {
             ui.colored_label(context.theme.warning(), words);
         }
     }
 
-    fn measure(&mut self, context: &mut Context<'_>, command: PlaneCommand, choices: &[Choice]) {
+    /// Asks the engine, also for what is there already: the answer is free while the engine has it, and only the engine knows.
+    fn measure(&mut self, context: &mut Context<'_>, command: &PlaneCommand, experiment: &ExperimentConfig) {
         self.fold = true;
-        let experiment = adapters::experiment_of(context.state, choices, &self.form.anchors(choices));
-        let again = self.measured.iter().position(|known| {
-            known.command == command && known.experiment == experiment && known.is_whole(context.state)
-        });
+        let again = self.measured.iter().position(|known| known.command == *command && known.experiment == *experiment);
         if let Some(index) = again {
             self.shown = index;
+            self.measured[index].ask(context);
             return;
         }
-        let id = FIRST_NUMBER + self.measured.len() as u64;
-        let (plane, boxed) = (Box::new(command.clone()), Box::new(experiment.clone()));
-        context.send(Command::MeasurePlane { id, plane, experiment: boxed });
-        let name = match command.anchors.as_slice() {
-            [(middle, _)] => format!("Random directions around {middle}"),
-            [(a, _), (b, _), (c, _)] if command.shape != "PCA" => format!("Through {a}; {b}; {c}"),
-            anchors => format!("Main directions of {} adapters", anchors.len()),
-        };
-        let watched = Watched::new(id, context.now_secs);
-        self.measured.push(Measured { watched, name, command, experiment });
+        let known = context.state.planes.keys().copied().chain(self.measured.iter().map(|known| known.watched.id));
+        let id = known.map(|id| id + 1).fold(FIRST_NUMBER, u64::max);
+        let mut measured = Measured::new(id, command, experiment);
+        measured.ask(context);
+        self.measured.push(measured);
         self.shown = self.measured.len() - 1;
+    }
+
+    /// Planes that were asked for elsewhere: those of the last session.
+    fn adopt(&mut self, state: &AppState) {
+        for (id, view) in &state.planes {
+            let Some(Command::MeasurePlane { plane, experiment, .. }) = view.asked.as_deref() else { continue };
+            if self.measured.iter().all(|known| known.watched.id != *id) {
+                self.measured.push(Measured::new(*id, plane, experiment));
+            }
+        }
     }
 
     /// How far the measurement is, and the planes that are there.
     fn status(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if let Some(measured) = self.measured.get_mut(self.shown) {
             let total = measured.command.side * measured.command.side;
-            let known = report_of(context.state, measured).map_or(0, |report| report.losses.iter().flatten().count());
+            let known =
+                report_of(context.state, measured).map_or(0, |report| report.losses.len() - report.unmeasured());
             measured.watched.show(ui, context, known, total);
         }
         if self.measured.len() < 2 {
@@ -182,6 +204,11 @@ impl LandscapePanel {
             return;
         }
         self.picked.enter(plane);
+        let earlier = context.state.planes.get(&plane).is_some_and(|view| view.earlier);
+        if earlier && measured.watched.is_over() && measuring::ask_earlier(ui, context) {
+            let (command, experiment) = (Box::new(measured.command.clone()), Box::new(measured.experiment.clone()));
+            context.send(Command::MeasurePlane { id: plane, plane: command, experiment });
+        }
         choose(ui, report, &mut self.surface, &mut self.quantity);
         let done = measured.is_whole(context.state);
         let key = Key::new(plane, report, self.quantity, done);
@@ -218,7 +245,7 @@ impl LandscapePanel {
         }
         context.theme.card_frame().show(ui, |ui| {
             ui.set_width(ui.available_width());
-            self.picked.show(ui, context, plane, report, &measured.experiment);
+            self.picked.show(ui, context, (plane, earlier), report, &measured.experiment);
         });
     }
 }
@@ -256,13 +283,16 @@ fn choose(ui: &mut Ui, report: &PlaneReport, surface: &mut bool, quantity: &mut 
 
 /// How much of the motion the plane holds, how far the tracks lie from it, and what is missing.
 fn sentences(ui: &mut Ui, theme: &Theme, report: &PlaneReport, scene: &Scene) {
-    if let Some([first, second]) = report.explained.map(|shares| shares.map(|share| 100.0 * share)) {
+    let shares = report.share_of_motion.or(report.explained);
+    if let Some([first, second]) = shares.map(|shares| shares.map(|share| 100.0 * share)) {
         let both = first + second;
         ui.label(format!(
             "The two directions hold {first:.1} % and {second:.1} % of the motion of the adapters, {both:.1} % together."
         ));
     } else if report.kind == "random directions" {
-        ui.label("Random directions hold next to nothing of the motion of the adapters.");
+        let words =
+            "What share of the motion of training these directions hold is not known: show a run's track on them.";
+        ui.colored_label(theme.warning(), words);
     }
     for track in &report.tracks {
         let far: Vec<f64> = track.points.iter().map(|mark| mark.residual).filter(|far| far.is_finite()).collect();
@@ -277,7 +307,7 @@ fn sentences(ui: &mut Ui, theme: &Theme, report: &PlaneReport, scene: &Scene) {
         let words = format!("{growing} points are not measured; they are faint and show the nearest one that is.");
         ui.label(RichText::new(words).color(theme.muted()));
     }
-    if scene.key.done && scene.holes() > 0 {
+    if scene.holes() > 0 {
         let words = format!("{} points have no finite value: hatched on the map, holes in the surface.", scene.holes());
         ui.colored_label(theme.warning(), words);
     }

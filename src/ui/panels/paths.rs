@@ -1,9 +1,12 @@
 //! Panel *Paths*: the losses on the way from one adapter to another, and a slider that walks there while the model answers.
 
 pub(super) mod adapters;
+mod bending;
+mod control;
 mod curves;
 pub(super) mod form;
 pub(super) mod measuring;
+mod nearness;
 pub(super) mod prompts;
 pub(super) mod reading;
 pub(super) mod walk;
@@ -18,7 +21,8 @@ use crate::ui::theme::Theme;
 use curves::{Curves, Drawn};
 use egui::{ComboBox, RichText, ScrollArea, Ui};
 use form::Form;
-use measuring::{Progress, Watched};
+use measuring::Watched;
+use nearness::Nearness;
 use walk::{Ground, Walk};
 
 /// Numbers of paths begin here, so that no plane has them.
@@ -37,11 +41,26 @@ struct Measured {
 }
 
 impl Measured {
-    /// Whether all of it was measured: the same need not be asked again.
-    fn is_whole(&self, state: &AppState) -> bool {
-        let whole = |report: &PathReport| report.points.len() >= self.command.points;
-        self.watched.progress == Progress::Done && report_of(state, self).is_some_and(whole)
+    fn new(id: u64, command: &PathCommand, experiment: &ExperimentConfig) -> Self {
+        let watched = Watched::new(id);
+        Self { watched, name: name_of(command), command: command.clone(), experiment: experiment.clone() }
     }
+
+    fn ask(&mut self, context: &mut Context<'_>) {
+        self.watched.ask_again();
+        let (path, experiment) = (Box::new(self.command.clone()), Box::new(self.experiment.clone()));
+        context.send(Command::MeasurePath { id: self.watched.id, path, experiment });
+    }
+}
+
+/// A path in words.
+pub(super) fn name_of(command: &PathCommand) -> String {
+    let from_to = match (command.anchors.first(), command.anchors.last()) {
+        (Some((from, _)), Some((to, _))) => format!("{from} – {to}"),
+        _ => String::new(),
+    };
+    let shape = if command.anchors.len() > 2 { "chain" } else { &command.shape };
+    format!("{}: {from_to}", reading::kind_name(shape))
 }
 
 /// See the module.
@@ -50,6 +69,7 @@ pub struct PathsPanel {
     form: Form,
     curves: Curves,
     walk: Walk,
+    nearness: Nearness,
     measured: Vec<Measured>,
     /// Index in `measured`.
     shown: usize,
@@ -66,6 +86,12 @@ impl Panel for PathsPanel {
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
+        self.adopt(context.state);
+        if let Some(experiment) = self.form.finished_control(context.state, &choices)
+            && let Ok(command) = self.form.command(&choices)
+        {
+            self.measure(context, &command, &experiment);
+        }
         for measured in &mut self.measured {
             measured.watched.keep_up(context.state, context.state.paths.get(&measured.watched.id).map(Into::into));
         }
@@ -80,7 +106,10 @@ impl Panel for PathsPanel {
                 adapters::arrange(ui, "Choose a path", fold, |ui, part| match part {
                     adapters::Part::Ask => self.ask(ui, context, &choices),
                     adapters::Part::Status => self.status(ui, context),
-                    adapters::Part::Look => self.look(ui, context),
+                    adapters::Part::Look => {
+                        self.look(ui, context);
+                        self.nearness.show(ui, context, &choices, &self.form.anchors);
+                    }
                 });
             }
         });
@@ -97,7 +126,8 @@ impl PathsPanel {
         if ui.add_enabled(command.is_ok(), button).clicked()
             && let Ok(command) = &command
         {
-            self.measure(context, command.clone(), choices);
+            let experiment = adapters::experiment_of(context.state, choices, &self.form.anchors);
+            self.measure(context, command, &experiment);
         }
         if let Err(words) = &command {
             ui.colored_label(context.theme.warning(), words);
@@ -107,44 +137,46 @@ impl PathsPanel {
     /// How far the measurement is, and the paths that are there.
     fn status(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if let Some(measured) = self.measured.get_mut(self.shown) {
-            let total = measured.command.points;
-            let known = report_of(context.state, measured).map_or(0, |report| report.points.len());
+            let report = report_of(context.state, measured);
+            let total = report.map_or(0, |report| report.planned).max(measured.command.points);
+            let known = report.map_or(0, |report| report.points.len());
             measured.watched.show(ui, context, known, total);
         }
         self.list(ui, context);
     }
 
-    fn measure(&mut self, context: &mut Context<'_>, command: PathCommand, choices: &[adapters::Choice]) {
-        let experiment = adapters::experiment_of(context.state, choices, &self.form.anchors);
-        let again = self.measured.iter().position(|known| {
-            known.command == command && known.experiment == experiment && known.is_whole(context.state)
-        });
+    /// Asks the engine, also for what is there already: the answer is free while the engine has it, and only the engine knows.
+    fn measure(&mut self, context: &mut Context<'_>, command: &PathCommand, experiment: &ExperimentConfig) {
+        self.fold = true;
+        let again = self.measured.iter().position(|known| known.command == *command && known.experiment == *experiment);
         if let Some(index) = again {
-            (self.shown, self.fold) = (index, true);
+            self.shown = index;
             self.compared = self.compared.filter(|other| *other != index);
+            self.measured[index].ask(context);
             return;
         }
-        let id = FIRST_NUMBER + self.measured.len() as u64;
-        context.send(Command::MeasurePath {
-            id,
-            path: Box::new(command.clone()),
-            experiment: Box::new(experiment.clone()),
-        });
         let ends = |command: &PathCommand| (command.anchors.first().cloned(), command.anchors.last().cloned());
         // A curve is looked at beside the line between the same ends.
         self.compared = self
             .measured
             .iter()
-            .rposition(|other| ends(&other.command) == ends(&command) && report_of(context.state, other).is_some());
-        let from_to = match (command.anchors.first(), command.anchors.last()) {
-            (Some((from, _)), Some((to, _))) => format!("{from} – {to}"),
-            _ => String::new(),
-        };
-        let shape = if command.anchors.len() > 2 { "chain" } else { &command.shape };
-        let name = format!("{}: {from_to}", reading::kind_name(shape));
-        let watched = Watched::new(id, context.now_secs);
-        self.measured.push(Measured { watched, name, command, experiment });
-        (self.shown, self.fold) = (self.measured.len() - 1, true);
+            .rposition(|other| ends(&other.command) == ends(command) && report_of(context.state, other).is_some());
+        let known = context.state.paths.keys().copied().chain(self.measured.iter().map(|known| known.watched.id));
+        let id = known.map(|id| id + 1).fold(FIRST_NUMBER, u64::max);
+        let mut measured = Measured::new(id, command, experiment);
+        measured.ask(context);
+        self.measured.push(measured);
+        self.shown = self.measured.len() - 1;
+    }
+
+    /// Paths that were asked for elsewhere: those of the last session.
+    fn adopt(&mut self, state: &AppState) {
+        for (id, view) in &state.paths {
+            let Some(Command::MeasurePath { path, experiment, .. }) = view.asked.as_deref() else { continue };
+            if self.measured.iter().all(|known| known.watched.id != *id) {
+                self.measured.push(Measured::new(*id, path, experiment));
+            }
+        }
     }
 
     /// Paths of this session: which one is shown, and which one beside it.
@@ -217,8 +249,20 @@ impl PathsPanel {
             // Hundredths, as the slider has them.
             self.walk.go((t * 100.0).round() / 100.0, context.now_secs);
         }
+        if let Some(training) = &report.training {
+            bending::show(ui, context.theme, training);
+        }
         let name = file_name(&measured.name);
-        let ground = Ground { path: measured.watched.id, report, experiment: &measured.experiment, name: &name };
+        let id = measured.watched.id;
+        let earlier = context.state.paths.get(&id).is_some_and(|view| view.earlier);
+        // While the bends are trained there is no path yet to walk along.
+        let trains = report.training.as_ref().is_some_and(|training| training.examples.is_some());
+        let ground =
+            Ground { path: id, report, experiment: &measured.experiment, name: &name, earlier: earlier || trains };
+        if earlier && measured.watched.is_over() && measuring::ask_earlier(ui, context) {
+            let (path, experiment) = (Box::new(measured.command.clone()), Box::new(measured.experiment.clone()));
+            context.send(Command::MeasurePath { id, path, experiment });
+        }
         context.theme.card_frame().show(ui, |ui| {
             ui.set_width(ui.available_width());
             self.walk.show(ui, context, &ground);

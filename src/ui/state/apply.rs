@@ -215,24 +215,38 @@ impl AppState {
                 self.tell(now_secs, Level::Error, message);
             }
             Event::PathMeasured { id, report, done } => {
-                let view = self.paths.entry(id).or_default();
-                (view.report, view.done) = (Some(*report), done);
+                self.failed_explorations.remove(&id);
+                self.paths.entry(id).or_default().take(*report, done);
             }
             Event::PlaneMeasured { id, report, done } => {
-                let view = self.planes.entry(id).or_default();
-                (view.report, view.done) = (Some(*report), done);
+                self.failed_explorations.remove(&id);
+                self.planes.entry(id).or_default().take(*report, done);
+            }
+            Event::SimilarityMeasured { id, report } => {
+                self.failed_explorations.remove(&id);
+                self.similarities.entry(id).or_default().take(*report, true);
             }
             Event::ExplorationFailed { id, message } => {
                 if let Some(view) = self.paths.get_mut(&id) {
-                    (view.failed, view.done) = (Some(message.clone()), true);
+                    view.fail(&message);
                 }
                 if let Some(view) = self.planes.get_mut(&id) {
-                    (view.failed, view.done) = (Some(message.clone()), true);
+                    view.fail(&message);
                 }
+                if let Some(view) = self.similarities.get_mut(&id) {
+                    view.fail(&message);
+                }
+                self.failed_explorations.insert(id, message.clone());
                 self.tell(now_secs, Level::Error, message);
             }
             Event::Marked { id, examples } => {
+                self.marks_asked.remove(&id);
                 self.marked.insert(id, examples);
+            }
+            Event::MarkFailed { id, message } => {
+                self.marks_asked.remove(&id);
+                self.marks_failed.insert(id, message.clone());
+                self.tell(now_secs, Level::Error, message);
             }
             Event::MemoryMeasured { peak_bytes } => self.engine.peak_memory_bytes = Some(peak_bytes),
             Event::Logged { level, message } => self.tell(now_secs, level, message),
@@ -255,11 +269,24 @@ impl AppState {
                 view.failed = Some(message.to_string());
             }
         }
-        for view in self.paths.values_mut().filter(|view| !view.done) {
-            (view.failed, view.done) = (Some(message.to_string()), true);
+        for view in self.paths.values_mut() {
+            if !view.done {
+                view.fail(message);
+            }
+            // The adapters of what was measured went with the engine.
+            view.earlier = true;
         }
-        for view in self.planes.values_mut().filter(|view| !view.done) {
-            (view.failed, view.done) = (Some(message.to_string()), true);
+        for view in self.planes.values_mut() {
+            if !view.done {
+                view.fail(message);
+            }
+            view.earlier = true;
+        }
+        for view in self.similarities.values_mut().filter(|view| !view.done) {
+            view.fail(message);
+        }
+        for id in std::mem::take(&mut self.marks_asked) {
+            self.marks_failed.insert(id, message.to_string());
         }
     }
 

@@ -103,3 +103,66 @@ fn the_last_moment_stops_the_run_and_waits_for_it() {
     assert_eq!(app.state().active, None);
     assert!(bench.sent().contains(&stop()));
 }
+
+fn path_command() -> Command {
+    let path = crate::engine::protocol::PathCommand {
+        anchors: Vec::new(),
+        shape: "line".into(),
+        points: 9,
+        beyond: 0.0,
+        bends: 0,
+        steps: 0,
+        learning_rate: 0.01,
+        examples: 1,
+        scores: false,
+    };
+    Command::MeasurePath { id: 1_000_000, path: Box::new(path), experiment: Box::default() }
+}
+
+/// Closed in the middle of a measurement: it is stopped, what came is remembered, and the next start shows it.
+#[test]
+fn a_window_that_measures_keeps_what_was_measured() {
+    use crate::engine::landscape_report::{PathPoint, PathReport};
+    let mut bench = Bench::ready();
+    bench.push(Action::Send(Box::new(path_command())));
+    let points = vec![PathPoint { t: 0.0, losses: vec![Some(1.5), None], ..PathPoint::default() }; 3];
+    let part = PathReport { kind: "line".into(), points, planned: 9, ..PathReport::default() };
+    bench.hear(Event::PathMeasured { id: 1_000_000, report: Box::new(part.clone()), done: false });
+    bench.sent();
+    assert!(bench.request_close().contains(&ViewportCommand::CancelClose));
+    assert_eq!(bench.sent(), [Command::StopMeasuring { id: 1_000_000 }]);
+    bench.look();
+    assert!(bench.shows("Keeping what was measured"));
+    bench.tape.push(Event::PathMeasured { id: 1_000_000, report: Box::new(part.clone()), done: true });
+    bench.harness.step();
+    assert!(bench.commands().contains(&ViewportCommand::Close));
+
+    let (session, complaint) = Session::from_json(&bench.app().session().to_json());
+    assert_eq!(complaint, None);
+    let again = Bench::new(vec![ready()], session);
+    let view = &again.app().state().paths[&1_000_000];
+    assert_eq!((view.report.as_ref(), view.earlier, view.done), (Some(&part), true, true));
+    assert_eq!(view.asked.as_deref(), Some(&path_command()));
+    assert!(again.app().state().measuring().is_empty());
+    // and the start after that one
+    assert_eq!(again.app().session().paths.len(), 1);
+}
+
+/// An engine that dies takes the adapters of what was measured with it, and its answers to what was asked.
+#[test]
+fn what_a_dead_engine_measured_can_be_looked_at() {
+    let mut bench = Bench::ready();
+    bench.push(Action::Send(Box::new(path_command())));
+    let mark = Command::Mark {
+        id: 3_000_001,
+        source: crate::engine::protocol::AdapterSource::OnPath { path: 1_000_000, t: 0.5 },
+        examples: Vec::new(),
+        experiment: Box::default(),
+    };
+    bench.push(Action::Send(Box::new(mark)));
+    bench.hear(Event::PathMeasured { id: 1_000_000, report: Box::default(), done: true });
+    bench.hear(Event::EngineDied { message: "a fault".into() });
+    let state = bench.app().state();
+    assert!(state.paths[&1_000_000].earlier && state.paths[&1_000_000].failed.is_none());
+    assert_eq!(state.marks_failed.get(&3_000_001).map(String::as_str), Some("a fault"));
+}

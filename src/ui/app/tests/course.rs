@@ -93,6 +93,7 @@ fn what_is_asked_for_can_fail_before_its_first_answer() {
         beyond: 0.0,
         bends: 0,
         steps: 0,
+        learning_rate: 0.01,
         examples: 1,
         scores: false,
     };

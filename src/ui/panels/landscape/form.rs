@@ -1,9 +1,11 @@
 //! What plane is to be measured: the adapters that lay it, what is shown on it, and how finely.
 
-use crate::engine::protocol::{AdapterSource, PlaneCommand};
+use crate::engine::config::ExperimentConfig;
+use crate::engine::protocol::{AdapterSource, Command, PlaneCommand};
 use crate::ui::panel::Context;
 use crate::ui::panels::paths::adapters::{self, Choice, Folders};
 use crate::ui::panels::paths::form::number;
+use crate::ui::panels::paths::name_of;
 use crate::ui::state::AppState;
 use crate::ui::state::run::RunView;
 use crate::ui::theme::Theme;
@@ -13,9 +15,11 @@ use std::collections::BTreeSet;
 const THREE: &str = "three adapters";
 const PCA: &str = "PCA";
 const RANDOM: &str = "random directions";
+/// Not a name of a command: the plane goes through three points of a path.
+const PATH: &str = "path";
 
 /// Name in the command, on screen, and what it is.
-const SHAPES: [(&str, &str, &str); 3] = [
+const SHAPES: [(&str, &str, &str); 4] = [
     (
         THREE,
         "through three adapters",
@@ -31,6 +35,11 @@ const SHAPES: [(&str, &str, &str); 3] = [
         "two random directions",
         "Around one adapter, along directions drawn by chance and scaled to its filters.",
     ),
+    (
+        PATH,
+        "of a measured path",
+        "Through both ends of a curve and its middle; a curve with one bend lies in it wholly, and is drawn on it.",
+    ),
 ];
 
 /// What is asked for.
@@ -43,6 +52,8 @@ pub struct Form {
     run: Option<usize>,
     /// For random directions.
     centre: Option<AdapterSource>,
+    /// Number of the path whose plane it is.
+    path: Option<u64>,
     /// Projected as well.
     others: Vec<AdapterSource>,
     /// Numbers of the runs whose tracks are drawn.
@@ -62,6 +73,7 @@ impl Default for Form {
             three: [None, None, None],
             run: None,
             centre: None,
+            path: None,
             others: Vec::new(),
             tracks: BTreeSet::new(),
             side: 21,
@@ -85,6 +97,9 @@ impl Form {
         let has_folder = |number: &usize| state.run(*number).is_some_and(|run| run.folder.is_some());
         self.tracks.retain(has_folder);
         self.run = self.run.filter(|number| state.run(*number).is_some());
+        let known = curved(state);
+        self.path = self.path.filter(|path| known.iter().any(|(id, ..)| id == path));
+        self.path = self.path.or_else(|| known.last().map(|(id, ..)| *id));
         if !self.proposed
             && let Some(run) = adapters::run_with_adapters(state)
         {
@@ -121,8 +136,45 @@ impl Form {
         }
     }
 
+    /// The experiment whose model and tasks the plane is measured with.
+    #[must_use]
+    pub fn experiment(&self, state: &AppState, choices: &[Choice]) -> ExperimentConfig {
+        let of_path = curved(state).into_iter().find(|(id, ..)| self.shape == PATH && Some(*id) == self.path);
+        of_path.map_or_else(
+            || adapters::experiment_of(state, choices, &self.anchors(choices)),
+            |(.., experiment)| experiment.clone(),
+        )
+    }
+
+    /// The plane through both ends of a path and its middle, with the path drawn on it.
+    fn of_path(&self, state: &AppState) -> Result<PlaneCommand, String> {
+        let known = curved(state);
+        let Some((id, name, _)) = known.into_iter().find(|(id, ..)| Some(*id) == self.path) else {
+            return Err(
+                "Measure a curve in the panel Paths first, such as a Bezier curve: a straight line lies in no one plane."
+                    .into(),
+            );
+        };
+        let at = |t: f64| (format!("t = {t}"), AdapterSource::OnPath { path: id, t });
+        let tracks = self.tracks.iter().filter_map(|number| state.run(*number)?.folder.clone()).collect();
+        Ok(PlaneCommand {
+            shape: THREE.into(),
+            anchors: vec![at(0.0), at(0.5), at(1.0)],
+            others: Vec::new(),
+            tracks,
+            curves: vec![(name, id)],
+            side: self.side,
+            margin: self.margin,
+            examples: self.examples,
+            scores: self.scores,
+        })
+    }
+
     /// The command, or what is missing.
     pub fn command(&self, state: &AppState, choices: &[Choice]) -> Result<PlaneCommand, String> {
+        if self.shape == PATH {
+            return self.of_path(state);
+        }
         let anchors = self.anchors(choices);
         let twice = anchors.iter().enumerate().any(|(index, source)| anchors[..index].contains(source));
         match self.shape {
@@ -146,6 +198,7 @@ impl Form {
             anchors: named,
             others,
             tracks,
+            curves: Vec::new(),
             side: self.side,
             margin: self.margin,
             examples: self.examples,
@@ -173,6 +226,7 @@ impl Form {
                 }
             }
             PCA => self.runs(ui, context.state, choices),
+            PATH => self.paths(ui, context.state),
             _ => {
                 adapters::pick(ui, "Middle", choices, &mut self.centre);
                 let words = "Random directions almost never hold the way of training: a track looks like a single point \
@@ -201,6 +255,26 @@ impl Form {
         });
         let count = self.anchors(choices).len();
         ui.label(format!("{count} adapters lay the plane."));
+    }
+
+    fn paths(&mut self, ui: &mut Ui, state: &AppState) {
+        let known = curved(state);
+        let name = |path: Option<u64>| {
+            let found = known.iter().find(|(id, ..)| Some(*id) == path);
+            found.map_or_else(|| "no curve is measured".to_string(), |(_, name, _)| name.clone())
+        };
+        ui.horizontal(|ui| {
+            let label = ui.label("Path");
+            let width = ui.available_width().clamp(80.0, 380.0);
+            let list =
+                ComboBox::from_id_salt("path of the plane").selected_text(name(self.path)).width(width).truncate();
+            let shown = list.show_ui(ui, |ui| {
+                for (id, name, _) in &known {
+                    ui.selectable_value(&mut self.path, Some(*id), name);
+                }
+            });
+            shown.response.labelled_by(label.id);
+        });
     }
 
     fn tracks(&mut self, ui: &mut Ui, state: &AppState) {
@@ -235,8 +309,11 @@ impl Form {
             );
             let help = "Scored examples of each task that every point is measured on.";
             number(ui, "Examples of each task", DragValue::new(&mut self.examples).range(1..=10_000), help);
-            let margin = DragValue::new(&mut self.margin).range(0.0..=3.0).speed(0.01).fixed_decimals(2);
-            number(ui, "Margin", margin, "How far the grid goes beyond the adapters, as a share of their extent.");
+            // Random directions have a range of their own.
+            if self.shape != RANDOM {
+                let margin = DragValue::new(&mut self.margin).range(0.0..=3.0).speed(0.01).fixed_decimals(2);
+                number(ui, "Margin", margin, "How far the grid goes beyond the adapters, as a share of their extent.");
+            }
         });
         ui.checkbox(&mut self.scores, "Measure the scores too")
             .on_hover_text("The tasks' own metrics as well as the losses. Takes longer where text is generated.");
@@ -269,4 +346,17 @@ impl Form {
         ui.add_space(Theme::GAP);
         self.folders.show(ui, context);
     }
+}
+
+/// Measured paths that are no straight line, and that the engine still has: number, name, experiment.
+fn curved(state: &AppState) -> Vec<(u64, String, &ExperimentConfig)> {
+    let known = state.paths.iter().filter(|(_, view)| view.done && !view.earlier);
+    known
+        .filter_map(|(id, view)| {
+            let report = view.report.as_ref()?;
+            let Some(Command::MeasurePath { path, experiment, .. }) = view.asked.as_deref() else { return None };
+            let bends = !matches!(report.kind.as_str(), "line" | "product line");
+            bends.then(|| (*id, name_of(path), experiment.as_ref()))
+        })
+        .collect()
 }

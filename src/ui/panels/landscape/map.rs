@@ -177,6 +177,8 @@ fn cells(theme: &Theme, report: &PlaneReport, scene: &Scene, frame: &Frame) -> M
                 let measured = scene.measured.get(index).copied().unwrap_or(false);
                 mesh.add_colored_rect(rect, if measured { colour } else { Theme::faint(colour, 0.45) });
             }
+            // Nothing near it was measured either.
+            None if !scene.measured.get(index).copied().unwrap_or(true) => {}
             None => hatch(&mut mesh, rect, theme),
         }
     }
@@ -295,9 +297,12 @@ fn sound(mark: &&PlaneMark) -> bool {
 fn draw_track(ui: &Ui, theme: &Theme, track: &PlaneTrack, index: usize, frame: &Frame) {
     let painter = ui.painter().with_clip_rect(frame.rect);
     let colour = track_colour(theme, track, index);
-    let points: Vec<Pos2> = track.points.iter().filter(sound).map(|mark| frame.at(mark.x, mark.y)).collect();
-    haloed(&painter, theme, points.clone(), colour);
-    for (task, at) in points.into_iter().enumerate() {
+    let points = track.points.iter().filter(sound).map(|mark| frame.at(mark.x, mark.y));
+    haloed(&painter, theme, points.collect(), colour);
+    // What has no name is a place on the way of a drawn path, and no adapter.
+    let named = track.points.iter().enumerate().filter(|(_, mark)| sound(mark) && !mark.name.is_empty());
+    for (task, mark) in named {
+        let at = frame.at(mark.x, mark.y);
         painter.circle(at, Theme::DOT, theme.task(task), Stroke::new(1.5, theme.ground()));
     }
 }

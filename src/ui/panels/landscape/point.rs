@@ -43,7 +43,7 @@ impl Picked {
         &mut self,
         ui: &mut Ui,
         context: &mut Context<'_>,
-        plane: u64,
+        (plane, earlier): (u64, bool),
         report: &PlaneReport,
         experiment: &ExperimentConfig,
     ) {
@@ -55,7 +55,8 @@ impl Picked {
         let source = AdapterSource::OnPlane { plane, x, y };
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(format!("Point ({}, {})", short(x, false), short(y, false))).strong());
-            if ui.button("Export this point...").on_hover_text("As an adapter in PEFT's format.").clicked() {
+            let export = ui.add_enabled(!earlier, egui::Button::new("Export this point..."));
+            if export.on_hover_text("As an adapter in PEFT's format.").clicked() {
                 let command = Box::new(Command::ExportAdapter { from: source.clone(), path: String::new() });
                 let name = format!("plane-{x:.2}-{y:.2}");
                 context.actions.push(Action::Export(Export::Command { name, command }));
@@ -66,7 +67,7 @@ impl Picked {
         }
         if context.state.active.is_some() {
             ui.colored_label(context.theme.warning(), crate::ui::panels::paths::BUSY);
-        } else if let Some(moved) = self.moved_at {
+        } else if let Some(moved) = self.moved_at.filter(|_| !earlier) {
             let rested = context.now_secs - moved;
             if rested >= REST_SECS {
                 self.moved_at = None;
@@ -95,6 +96,7 @@ pub fn values(report: &PlaneReport, index: usize, between: &str) -> String {
     };
     let mut words = match told(Quantity::default()) {
         Some(loss) => format!("mean loss {loss}"),
+        None if !report.is_measured(index) => return "not measured".to_string(),
         None => "no finite mean loss".to_string(),
     };
     if let Some(score) = told(Quantity { score: true, task: None }) {

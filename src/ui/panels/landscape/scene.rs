@@ -14,6 +14,7 @@ pub struct Key {
     pub quantity: Quantity,
     size: [usize; 2],
     known: usize,
+    unmeasured: usize,
     /// Nothing is still to be measured: what has no value is a hole.
     pub done: bool,
     /// Sum of the values: a plane that is measured anew has others.
@@ -25,7 +26,8 @@ impl Key {
     pub fn new(plane: u64, report: &PlaneReport, quantity: Quantity, done: bool) -> Self {
         let finite = || quantity.of(report).iter().copied().flatten().filter(|value| value.is_finite());
         let size = [report.xs.len(), report.ys.len()];
-        Self { plane, quantity, size, known: finite().count(), done, sum: finite().sum() }
+        let (known, unmeasured) = (finite().count(), report.unmeasured());
+        Self { plane, quantity, size, known, unmeasured, done, sum: finite().sum() }
     }
 }
 
@@ -33,9 +35,10 @@ impl Key {
 #[derive(Clone, Debug)]
 pub struct Scene {
     pub key: Key,
-    /// `[ys, xs]`; while a plane grows, a point that is not measured yet has the value of the nearest one that is.
+    /// `[ys, xs]`; while a plane grows, and of one that was stopped, a point that is not measured has the value of the nearest
+    /// one that is. A point that was measured and has no finite value is a hole.
     pub values: Vec<Option<f64>>,
-    /// Whether a value was measured there.
+    /// Whether the point was measured.
     pub measured: Vec<bool>,
     pub scale: Scale,
     pub levels: Vec<(f64, Vec<LevelLine>)>,
@@ -48,12 +51,8 @@ impl Scene {
     pub fn new(key: Key, report: &PlaneReport) -> Option<Self> {
         let known = key.quantity.of(report);
         let scale = Scale::new(known, key.quantity.score)?;
-        let measured: Vec<bool> = known.iter().map(|value| value.is_some_and(f64::is_finite)).collect();
-        let values = if key.done {
-            known.iter().map(|value| value.filter(|value| value.is_finite())).collect()
-        } else {
-            filled(known, report.xs.len())
-        };
+        let measured: Vec<bool> = (0..known.len()).map(|index| report.is_measured(index)).collect();
+        let values = filled(known, &measured, report.xs.len());
         let levels = scale.levels();
         let heights = values.iter().map(|value| {
             let value = (*value)?;
@@ -66,15 +65,15 @@ impl Scene {
         Some(Self { key, values, measured, scale, levels, field })
     }
 
-    /// Points without a finite value, of a plane that grows no more.
+    /// Points that were measured and have no finite value.
     #[must_use]
     pub fn holes(&self) -> usize {
         self.values.iter().filter(|value| value.is_none()).count()
     }
 }
 
-/// Gives every point the value of the nearest one that has one, by steps along the grid.
-fn filled(known: &[Option<f64>], columns: usize) -> Vec<Option<f64>> {
+/// Gives every point that was not measured the value of the nearest one that has one, by steps along the grid, around holes.
+fn filled(known: &[Option<f64>], measured: &[bool], columns: usize) -> Vec<Option<f64>> {
     let mut values: Vec<Option<f64>> = known.iter().map(|value| value.filter(|value| value.is_finite())).collect();
     let mut next: VecDeque<usize> = (0..values.len()).filter(|index| values[*index].is_some()).collect();
     while let Some(index) = next.pop_front() {
@@ -87,7 +86,7 @@ fn filled(known: &[Option<f64>], columns: usize) -> Vec<Option<f64>> {
             Some(index + columns),
         ];
         for neighbour in neighbours.into_iter().flatten() {
-            if values.get(neighbour).is_some_and(Option::is_none) {
+            if values.get(neighbour).is_some_and(Option::is_none) && !measured[neighbour] {
                 values[neighbour] = value;
                 next.push_back(neighbour);
             }
@@ -122,20 +121,32 @@ mod tests {
         PlaneReport { xs: vec![0.0, 1.0, 2.0], ys: vec![0.0, 2.0], losses, scores, ..PlaneReport::default() }
     }
 
+    /// The points that have no value were not measured.
+    fn growing(losses: Vec<Option<f64>>) -> PlaneReport {
+        PlaneReport { measured: losses.iter().map(Option::is_some).collect(), ..report(losses) }
+    }
+
     fn scene(report: &PlaneReport, done: bool) -> Option<Scene> {
         Scene::new(Key::new(1, report, Quantity::default(), done), report)
     }
 
     #[test]
     fn a_growing_plane_is_filled_and_a_finished_one_has_holes() {
-        let report = report(vec![Some(1.0), None, None, Some(2.0), None, Some(4.0)]);
-        let growing = scene(&report, false).unwrap();
-        assert_eq!(growing.values, [1.0, 1.0, 4.0, 2.0, 2.0, 4.0].map(Some));
-        assert_eq!(growing.measured, [true, false, false, true, false, true]);
-        assert_eq!((growing.holes(), growing.field.triangles().1.len()), (0, 12));
-        let done = scene(&report, true).unwrap();
+        let losses = vec![Some(1.0), None, None, Some(2.0), None, Some(4.0)];
+        let part = scene(&growing(losses.clone()), false).unwrap();
+        assert_eq!(part.values, [1.0, 1.0, 4.0, 2.0, 2.0, 4.0].map(Some));
+        assert_eq!(part.measured, [true, false, false, true, false, true]);
+        assert_eq!((part.holes(), part.field.triangles().1.len()), (0, 12));
+        let done = scene(&report(losses.clone()), true).unwrap();
         assert_eq!((done.holes(), done.field.triangles().1.len()), (3, 0));
-        assert_ne!(growing.key, done.key);
+        assert_ne!(part.key, done.key);
+        // A NaN that was measured is a hole at once and takes no neighbour's colour, and what was not measured never is one.
+        let mut broken = growing(losses);
+        (broken.losses[4], broken.measured[4]) = (Some(f64::NAN), true);
+        for done in [false, true] {
+            let scene = scene(&broken, done).unwrap();
+            assert_eq!((scene.values[4], scene.holes(), scene.values[1]), (None, 1, Some(1.0)), "done: {done}");
+        }
     }
 
     #[test]

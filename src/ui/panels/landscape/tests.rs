@@ -222,25 +222,84 @@ fn holes_are_told_and_a_growing_plane_is_filled() {
     let mut harness = self::harness(World::new());
     harness.get_by_label("Measure the plane").click();
     harness.run();
+    holes.measured = (0..20).map(|index| index != 7 && index != 12).collect();
     told(&mut harness, FIRST_NUMBER, holes, false);
+    assert!(harness.query_by_label_contains("have no finite value").is_none(), "they may have one yet");
     assert!(harness.query_by_label_contains("2 points are not measured").is_some());
     harness.get_by_label("Stop").click();
     harness.run();
     assert_eq!(harness.state_mut().commands().last(), Some(&Command::StopMeasuring { id: FIRST_NUMBER }));
     let mut stopped = report();
     stopped.losses[19] = None;
+    stopped.measured = (0..20).map(|index| index != 19).collect();
     stopped.warnings = vec!["stopped after 19 of 20 points".into()];
     told(&mut harness, FIRST_NUMBER, stopped, true);
     assert!(harness.query_by_label_contains("1 points are not measured").is_some());
     harness.get_by_label("stopped after 19 of 20 points");
-    // A stopped plane can be asked for again; a whole one is only shown.
+    // It can be asked for again, as every plane can: the engine answers at once what it has, and it stays one plane.
+    harness.state_mut().actions.clear();
     harness.get_by_label("Measure the plane").click();
     harness.run();
-    assert_eq!(harness.state().panel.measured.len(), 2);
-    told(&mut harness, FIRST_NUMBER + 1, report(), true);
+    told(&mut harness, FIRST_NUMBER, report(), true);
     harness.get_by_label("Measure the plane").click();
     harness.run();
-    assert_eq!(harness.state().panel.measured.len(), 2);
+    let sent = harness.state_mut().commands();
+    assert!(sent.iter().all(|command| matches!(command, Command::MeasurePlane { id: FIRST_NUMBER, .. })), "{sent:?}");
+    assert_eq!((sent.len(), harness.state().panel.measured.len()), (2, 1));
+}
+
+/// A curve is looked at in its own plane, on which it is drawn; a straight line has none.
+#[test]
+fn a_measured_curve_lays_a_plane() {
+    use crate::engine::landscape_report::PathReport;
+    let mut harness = harness(World::new());
+    let choose = |harness: &mut Harness<'static, World>, list: &str, entry: &str| {
+        harness.get_by_role_and_label(Role::ComboBox, list).click();
+        harness.run();
+        harness.get_by_label(entry).click();
+        harness.run();
+    };
+    choose(&mut harness, "Plane", "of a measured path");
+    assert!(harness.query_by_label_contains("Measure a curve in the panel Paths first").is_some());
+    for (id, kind) in [(1_000_000, "bezier"), (1_000_001, "line")] {
+        let path = crate::engine::protocol::PathCommand {
+            anchors: vec![("a".into(), folder(1, 0, "working")), ("b".into(), folder(1, 7, "working"))],
+            shape: kind.into(),
+            points: 3,
+            beyond: 0.0,
+            bends: 1,
+            steps: 1,
+            learning_rate: 0.01,
+            examples: 1,
+            scores: false,
+        };
+        let state = &mut harness.state_mut().state;
+        let experiment = Box::new(state.runs[1].experiment.clone());
+        state.paths.entry(id).or_default().ask(&Command::MeasurePath { id, path: Box::new(path), experiment });
+        let report = PathReport { kind: kind.into(), ..PathReport::default() };
+        state.apply(Event::PathMeasured { id, report: Box::new(report), done: true }, 0.0);
+    }
+    harness.run();
+    harness.get_by_label("Measure the plane").click();
+    harness.run();
+    let sent = harness.state_mut().commands();
+    let [Command::MeasurePlane { plane, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let at = |t: f64| AdapterSource::OnPath { path: 1_000_000, t };
+    let sources: Vec<AdapterSource> = plane.anchors.iter().map(|(_, source)| source.clone()).collect();
+    assert_eq!(sources, [at(0.0), at(0.5), at(1.0)]);
+    assert_eq!(plane.curves, [("Bezier curve: a – b".to_string(), 1_000_000)]);
+}
+
+#[test]
+fn random_directions_are_shown_with_their_share_of_the_motion() {
+    let mut random = report();
+    (random.kind, random.explained) = ("random directions".into(), None);
+    let harness = with_plane(random.clone());
+    assert!(harness.query_by_label_contains("What share of the motion of training").is_some());
+    drop(harness);
+    random.share_of_motion = Some([0.0625, 0.03125]);
+    let harness = with_plane(random);
+    harness.get_by_label("The two directions hold 6.2 % and 3.1 % of the motion of the adapters, 9.4 % together.");
 }
 
 #[test]

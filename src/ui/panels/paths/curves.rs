@@ -118,7 +118,9 @@ impl Curves {
         for task in (0..report.tasks.len()).filter(|task| !self.hidden.contains(task)) {
             let stroke = Stroke::new(Theme::LINE, theme.task(task));
             let name = &report.tasks[task];
-            curve(plot, report, Quantity { task: Some(task), score }, scale, (name, stroke, LineStyle::Solid));
+            let quantity = Quantity { task: Some(task), score };
+            curve(plot, report, quantity, scale, (name, stroke, LineStyle::Solid));
+            task_chord(plot, report, quantity, scale, stroke.color);
         }
         if let Some((name, other)) = compared {
             let mean = Quantity { task: None, score };
@@ -147,6 +149,19 @@ impl Curves {
             let dot = Points::new("", vec![[t, scale * value]]).radius(Theme::DOT + 1.0).color(theme.accent());
             plot.points(dot.allow_hover(false));
         }
+    }
+}
+
+/// The chord of a task, thin, and how far the loss rises above it at most.
+fn task_chord(plot: &mut PlotUi<'_>, report: &PathReport, quantity: Quantity, scale: f64, colour: Color32) {
+    let Some([start, end]) = reading::chord(report, quantity) else { return };
+    let colour = Theme::faint(colour, 0.6);
+    let ends = PlotPoints::from(vec![[0.0, scale * start], [1.0, scale * end]]);
+    let chord = Line::new("", ends).stroke(Stroke::new(0.8, colour)).style(LineStyle::dashed_dense());
+    plot.line(chord.allow_hover(false));
+    if let Some(rise) = reading::rise(report, quantity).filter(|rise| rise.height > 0.0) {
+        let up = Line::new("", vec![[rise.t, rise.chord], [rise.t, rise.value]]).stroke(Stroke::new(0.8, colour));
+        plot.line(up.allow_hover(false));
     }
 }
 
@@ -245,10 +260,22 @@ pub fn sentences(ui: &mut Ui, theme: &Theme, drawn: Drawn<'_>, done: bool) {
         Some(_) => {
             ui.label("No barrier: the mean loss nowhere rises above the chord between its ends.");
         }
+        None if reading::chord(report, Quantity::MEAN_LOSS).is_some() => {}
         None if done => {
             ui.label("No barrier can be given: the loss of an end is missing.");
         }
         None => {}
+    }
+    if let Some((height, t)) = reading::rise(report, Quantity::MEAN_LOSS).and_then(|rise| rise.frankle) {
+        let height = digits(height);
+        ui.label(format!("Above the mean of both ends: {height} at t = {t:.2}.")).on_hover_text(
+            "The barrier in the form of Frankle et al. (arXiv 1912.05671). Where the losses of the ends differ it says something \
+             else than the rise above the chord.",
+        );
+    }
+    if let Some(length) = reading::length(report) {
+        ui.label(format!("Length of the path: {}.", digits(length)))
+            .on_hover_text("In the space of adapters, along the measured points from t = 0 to t = 1.");
     }
     if let Some(gain) = report.gain.as_ref().filter(|gain| gain.gain.is_finite()) {
         let points = 100.0 * gain.gain;
@@ -283,22 +310,29 @@ pub fn sentences(ui: &mut Ui, theme: &Theme, drawn: Drawn<'_>, done: bool) {
 pub fn table(ui: &mut Ui, theme: &Theme, report: &PathReport) {
     egui::CollapsingHeader::new("Barriers by task").show(ui, |ui| {
         egui::Grid::new("barriers").spacing([Theme::GROUP_GAP, 2.0]).striped(true).show(ui, |ui| {
-            for heading in ["task", "barrier", "at t", "loss at t = 0", "at t = 1"] {
+            for heading in ["task", "barrier", "at t", "Frankle's form", "at t", "loss at t = 0", "at t = 1"] {
                 ui.label(RichText::new(heading).small().color(theme.muted()));
             }
             ui.end_row();
-            for (task, name) in report.tasks.iter().enumerate() {
-                let quantity = Quantity { task: Some(task), score: false };
-                ui.colored_label(theme.task(task), name);
+            let tasks = report.tasks.iter().enumerate().map(|(task, name)| (Some(task), name.as_str()));
+            for (task, name) in std::iter::once((None, "mean")).chain(tasks) {
+                let quantity = Quantity { task, score: false };
+                ui.colored_label(task.map_or(theme.text(), |task| theme.task(task)), name);
                 let ends = reading::chord(report, quantity);
                 if let Some((rise, [start, end])) = reading::rise(report, quantity).zip(ends) {
                     let least = if rise.holes { "at least " } else { "" };
                     ui.label(format!("{least}{}", digits(rise.height)));
                     ui.label(format!("{:.2}", rise.t));
+                    let (height, t) = rise.frankle.map_or_else(
+                        || ("-".to_string(), "-".to_string()),
+                        |(height, t)| (format!("{least}{}", digits(height)), format!("{t:.2}")),
+                    );
+                    ui.label(height);
+                    ui.label(t);
                     ui.label(digits(start));
                     ui.label(digits(end));
                 } else {
-                    ui.weak("an end is missing");
+                    ui.weak("not known");
                 }
                 ui.end_row();
             }

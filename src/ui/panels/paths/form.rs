@@ -1,8 +1,9 @@
 //! What path is to be measured: its ends, its form, and how finely.
 
 use super::adapters::{self, Choice, Folders};
-use crate::engine::protocol::{AdapterSource, PathCommand};
-use crate::ui::action::Action;
+use super::control::{self, Control};
+use crate::engine::config::ExperimentConfig;
+use crate::engine::protocol::{AdapterSource, CURVE_LEARNING_RATE, PathCommand};
 use crate::ui::panel::Context;
 use crate::ui::state::AppState;
 use crate::ui::state::run::RunView;
@@ -41,8 +42,11 @@ pub struct Form {
     beyond: f64,
     bends: usize,
     steps: usize,
+    learning_rate: f64,
     examples: usize,
     scores: bool,
+    /// The independent control that was queued: measured as soon as it is there.
+    waiting: Option<Control>,
     pub folders: Folders,
     /// Whether ends were proposed already: what people cleared stays cleared.
     proposed: bool,
@@ -57,8 +61,10 @@ impl Default for Form {
             beyond: 0.0,
             bends: 1,
             steps: 200,
+            learning_rate: CURVE_LEARNING_RATE,
             examples: 50,
             scores: true,
+            waiting: None,
             folders: Folders::default(),
             proposed: false,
         }
@@ -82,6 +88,14 @@ impl Form {
         if let [first, .., last] = all.as_slice() {
             self.anchors = vec![first.source.clone(), last.source.clone()];
         }
+    }
+
+    /// The adapters of an independent control that was asked for and is there by now, and the experiment that both learnt:
+    /// what is to be measured without another click.
+    pub fn finished_control(&mut self, state: &AppState, choices: &[Choice]) -> Option<ExperimentConfig> {
+        let (anchors, experiment) = control::finished(&mut self.waiting, state, choices)?;
+        (self.anchors, self.shape) = (anchors, "line");
+        Some(experiment)
     }
 
     /// The command, or what is missing.
@@ -108,6 +122,7 @@ impl Form {
             beyond: if self.shape == "line" || self.shape == "product" { self.beyond } else { 0.0 },
             bends,
             steps,
+            learning_rate: self.learning_rate,
             examples: self.examples,
             scores: self.scores,
         })
@@ -234,6 +249,13 @@ impl Form {
                 number(ui, "Bends", DragValue::new(&mut self.bends).range(1..=7), "Trained points between the ends.");
                 let steps = DragValue::new(&mut self.steps).range(1..=20_000).speed(5.0);
                 number(ui, "Steps", steps, "Steps of training for the bends.");
+                let rate = DragValue::new(&mut self.learning_rate).range(1e-6..=1.0).speed(1e-4).max_decimals(6);
+                number(
+                    ui,
+                    "Learning rate",
+                    rate,
+                    "Of the bends. With a larger one they move farther and may get lost.",
+                );
             });
         } else if self.anchors.len() == 2 && (self.shape == "line" || self.shape == "product") {
             ui.horizontal_wrapped(|ui| {
@@ -286,57 +308,8 @@ impl Form {
             {
                 self.anchors = vec![fast.source.clone(), slow.source.clone()];
             }
-            self.control(ui, context, run, choices);
+            control::show(ui, context, run, choices, &mut self.waiting, &mut self.anchors);
         });
-    }
-
-    /// Adapters of one task from two seeds: where a straight line does meet a barrier, if it meets one anywhere.
-    fn control(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunView, choices: &[Choice]) {
-        let learner = adapters::headline(run);
-        let first = |run: usize| adapters::of_learner(choices, run, &learner).first().copied();
-        let here = first(run.number);
-        let same_task = |other: &&RunView| {
-            other.experiment.seed != run.experiment.seed
-                && other.report.method == run.report.method
-                && other.report.tasks.first().map(|task| &task.name) == run.report.tasks.first().map(|task| &task.name)
-        };
-        let there = context.state.runs.iter().filter(same_task).find_map(|other| first(other.number));
-        ui.menu_button("Independent control", |ui| {
-            ui.set_max_width(320.0);
-            ui.label(
-                "Two adapters of one task, trained from different seeds. Neighbours on the way of one run are usually \
-                 joined by a low straight line; independent ones need not be. Without this control a low line says little.",
-            );
-            if let Some((here, there)) = here.zip(there) {
-                if ui.button("Use the two runs that are there").clicked() {
-                    self.anchors = vec![here.source.clone(), there.source.clone()];
-                    ui.close();
-                }
-            } else {
-                ui.label("It needs a second run of the first task with another seed.");
-                if ui.button("Queue that run").on_hover_text("The draft stays as it is.").clicked() {
-                    queue_control(context, run);
-                    ui.close();
-                }
-            }
-        });
-    }
-}
-
-/// Queues the first task of a run with the next seed, and leaves the draft as it was.
-fn queue_control(context: &mut Context<'_>, run: &RunView) {
-    let mut draft = run.experiment.clone();
-    draft.seed = draft.seed.wrapping_add(1);
-    draft.tasks.truncate(1);
-    draft.methods.truncate(1);
-    draft.title = format!("Independent control, seed {}", draft.seed);
-    let changes = draft != context.state.draft.config;
-    if changes {
-        context.actions.push(Action::Edit { what: "independent control".into(), draft: Box::new(draft) });
-    }
-    context.actions.push(Action::StartDraft);
-    if changes {
-        context.actions.push(Action::Undo);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A measurement that goes on: how far it is, stopping it, and why it ended. Shared by paths and planes.
 
-use crate::engine::protocol::{Command, Level};
+use crate::engine::protocol::Command;
 use crate::ui::panel::Context;
 use crate::ui::state::{AppState, Exploration};
 use egui::{ProgressBar, Ui};
@@ -30,27 +30,29 @@ impl<R> From<&Exploration<R>> for Progress {
 #[derive(Clone, Debug)]
 pub struct Watched {
     pub id: u64,
-    asked_secs: f64,
     stopping: bool,
     pub progress: Progress,
 }
 
 impl Watched {
     #[must_use]
-    pub fn new(id: u64, now_secs: f64) -> Self {
-        Self { id, asked_secs: now_secs, stopping: false, progress: Progress::Waiting }
+    pub fn new(id: u64) -> Self {
+        Self { id, stopping: false, progress: Progress::Waiting }
+    }
+
+    /// It was asked for once more.
+    pub fn ask_again(&mut self) {
+        (self.stopping, self.progress) = (false, Progress::Waiting);
     }
 
     /// Takes over what the engine told of it.
     pub fn keep_up(&mut self, state: &AppState, told: Option<Progress>) {
         match told {
             Some(progress) => self.progress = progress,
-            // One that failed before its first point is told in the log only.
+            // One that failed before its first point is known by its number only.
             None if self.progress == Progress::Waiting => {
-                let error =
-                    state.log.back().filter(|line| line.level == Level::Error && line.at_secs >= self.asked_secs);
-                if let Some(line) = error {
-                    self.progress = Progress::Ended(line.message.clone());
+                if let Some(message) = state.failed_explorations.get(&self.id) {
+                    self.progress = Progress::Ended(message.clone());
                 }
             }
             None => {}
@@ -96,5 +98,34 @@ impl Watched {
                 });
             }
         }
+    }
+}
+
+/// Says that an exploration can be looked at only; whether somebody wants it measured again.
+pub fn ask_earlier(ui: &mut Ui, context: &Context<'_>) -> bool {
+    let words =
+        "Measured before: the engine has its adapters no more. Measured again, the model answers at its points.";
+    ui.colored_label(context.theme.warning(), words);
+    ui.button("Measure it again").clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::protocol::Event;
+
+    #[test]
+    fn a_measurement_hears_its_own_failure_and_nobody_elses() {
+        let mut state = AppState::default();
+        let mut watched = Watched::new(7);
+        let failed = |id: u64| Event::ExplorationFailed { id, message: format!("failure of {id}") };
+        state.apply(failed(8), 1.0);
+        state.apply(Event::Refused { what: "the run".into(), message: "no".into() }, 2.0);
+        watched.keep_up(&state, None);
+        assert_eq!(watched.progress, Progress::Waiting);
+        state.apply(failed(7), 3.0);
+        state.apply(Event::Logged { level: crate::engine::protocol::Level::Info, message: "later".into() }, 4.0);
+        watched.keep_up(&state, None);
+        assert_eq!(watched.progress, Progress::Ended("failure of 7".into()));
     }
 }

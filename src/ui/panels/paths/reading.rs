@@ -68,22 +68,23 @@ pub struct Rise {
     pub value: f64,
     /// The chord at that place.
     pub chord: f64,
+    /// The largest rise above the mean of the ends, by Frankle et al., and where.
+    pub frankle: Option<(f64, f64)>,
     /// Some point has no value, so that the true barrier may be higher.
     pub holes: bool,
 }
 
-/// The barrier of a quantity: never negative, and `None` while an end is not measured.
+/// The barrier of a loss, as the report has it: never negative, and `None` while an end is not measured.
 #[must_use]
 pub fn rise(report: &PathReport, quantity: Quantity) -> Option<Rise> {
+    let task = quantity.task.map(|task| report.tasks.get(task)).unwrap_or_default();
+    let line = report.barriers.iter().filter(|_| !quantity.score && quantity.task.is_some() == task.is_some());
+    let line = line.into_iter().find(|line| line.task.as_ref() == task)?;
+    let (height, t) = (finite(line.entezari)?, finite(line.entezari_at)?);
     let [start, end] = chord(report, quantity)?;
-    let inside = || report.points.iter().filter(|point| (0.0..=1.0).contains(&point.t));
-    let holes = inside().any(|point| quantity.at(point).is_none());
-    let rises = inside().filter_map(|point| {
-        let value = quantity.at(point)?;
-        let chord = start + point.t * (end - start);
-        Some(Rise { t: point.t, height: value - chord, value, chord, holes })
-    });
-    rises.reduce(|best, next| if next.height > best.height { next } else { best })
+    let chord = start + t * (end - start);
+    let frankle = finite(line.frankle).zip(finite(line.frankle_at));
+    Some(Rise { t, height, value: chord + height, chord, frankle, holes: line.holes })
 }
 
 /// A value between the measured points on both sides; `None` beside a hole and beyond the path.
@@ -149,6 +150,7 @@ pub fn digits(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::landscape_report::BarrierLine;
 
     /// Two tasks, five points and one beyond the end; task 1 has a hole.
     fn report() -> PathReport {
@@ -167,20 +169,30 @@ mod tests {
             point(1.0, [2.0, 1.0]),
             point(1.25, [99.0, 99.0]),
         ];
-        PathReport { points: points.to_vec(), tasks: vec!["a".into(), "b".into()], ..PathReport::default() }
+        let line = |task: Option<&str>, height: f64, holes: bool| BarrierLine {
+            task: task.map(String::from),
+            entezari: Some(height),
+            entezari_at: Some(0.5),
+            frankle: Some(height + 0.25),
+            frankle_at: Some(0.75),
+            holes,
+        };
+        let barriers = vec![line(None, 2.75, true), line(Some("a"), 3.5, false)];
+        let tasks = vec!["a".into(), "b".into()];
+        PathReport { points: points.to_vec(), tasks, barriers, ..PathReport::default() }
     }
 
     #[test]
-    fn the_barrier_is_the_largest_rise_above_the_chord() {
+    fn the_barrier_is_the_reports_and_stands_on_the_chord() {
         let report = report();
         let mean = rise(&report, Quantity::MEAN_LOSS).unwrap();
         assert_eq!((mean.t, mean.value, mean.chord, mean.height, mean.holes), (0.5, 4.5, 1.75, 2.75, true));
         let first = rise(&report, Quantity { task: Some(0), score: false }).unwrap();
-        assert_eq!(
-            (first.t, first.height, first.holes),
-            (0.5, 3.5, false),
-            "what lies beyond the ends counts in nothing"
-        );
+        assert_eq!((first.t, first.height, first.holes), (0.5, 3.5, false), "of the task");
+        assert_eq!(mean.frankle, Some((3.0, 0.75)));
+        assert_eq!(rise(&report, Quantity { task: Some(1), score: false }), None, "the report has none");
+        assert_eq!(rise(&report, Quantity { task: Some(9), score: false }), None, "no such task");
+        assert_eq!(rise(&report, Quantity::MEAN_SCORE), None, "a barrier is one of losses");
         let mut open = report.clone();
         open.points[0].losses[1] = None;
         assert_eq!(rise(&open, Quantity::MEAN_LOSS), None, "an end is missing");

@@ -1,8 +1,10 @@
 //! The panel by its labels: what it sends, when, and what it says of what comes back.
 
+mod again;
+
 use super::stage::{self, folder, path};
 use super::*;
-use crate::engine::landscape_report::{GainLine, PathMark, PathPoint};
+use crate::engine::landscape_report::{BarrierLine, GainLine, PathMark, PathPoint};
 use crate::engine::protocol::{AdapterSource, Event, MarkedExample};
 use crate::ui::sample;
 use egui::accesskit::Role;
@@ -27,8 +29,21 @@ fn report(hole: Option<usize>) -> PathReport {
             ..PathPoint::default()
         }
     });
+    // As the engine judges it: the first of three curves of one form, and no barrier without an end.
+    let ends_known = |task: usize| task == 1 || !matches!(hole, Some(0 | 4));
+    let tasks = [None, Some("stance"), Some("law")];
+    let barriers = tasks.into_iter().enumerate().map(|(index, task)| BarrierLine {
+        task: task.map(String::from),
+        entezari: ends_known(index).then_some(3.5),
+        entezari_at: ends_known(index).then_some(0.5),
+        frankle: ends_known(index).then_some(3.25),
+        frankle_at: ends_known(index).then_some(0.5),
+        holes: index != 1 && hole.is_some(),
+    });
     PathReport {
         kind: "line".into(),
+        barriers: barriers.collect(),
+        planned: 5,
         ends: vec!["after stance".into(), "after law".into()],
         points: points.collect(),
         tasks: vec!["stance".into(), "law".into()],
@@ -141,30 +156,46 @@ fn an_independent_control_uses_another_seed_or_queues_one() {
     let mut harness = harness(World::new());
     harness.get_by_label("Independent control").click();
     harness.run();
-    harness.get_by_label("Queue that run").click();
+    harness.get_by_label("Learn the first task again, and measure").click();
     harness.run();
     let world = harness.state_mut();
     let [Action::Edit { draft, .. }, Action::StartDraft, Action::Undo] = world.actions.as_slice() else {
         panic!("{:?}", world.actions)
     };
     assert_eq!((draft.seed, draft.tasks.len(), draft.methods.len()), (2, 1, 1));
-    // With such a run there, it is used.
+    let draft = draft.clone();
     world.actions.clear();
-    let mut other = sample::report("i_lora");
-    other.seed = 2;
+    // While it goes on nothing is measured; when it is over the path is, on the task that both learnt.
     for event in sample::run_events(2, "i_lora") {
         world.state.apply(event, 0.0);
     }
     let run = world.state.runs.iter_mut().find(|run| run.number == 2).unwrap();
-    run.experiment.seed = 2;
+    run.experiment = *draft;
+    run.status = crate::ui::state::run::RunStatus::Running;
     run.adapters = vec![(0, "long_term".into(), path(2, 0, "long_term"))];
     world.state.selected = Some(1);
     harness.run();
+    assert_eq!(harness.state_mut().commands(), []);
+    let run = harness.state_mut().state.runs.iter_mut().find(|run| run.number == 2).unwrap();
+    run.status = crate::ui::state::run::RunStatus::Finished;
+    harness.run();
+    let ends = [folder(1, 0, "long_term"), folder(2, 0, "long_term")];
+    let measures = |sent: Vec<Command>| {
+        let [Command::MeasurePath { path, experiment, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+        let sources: Vec<AdapterSource> = path.anchors.iter().map(|(_, source)| source.clone()).collect();
+        assert_eq!((sources.as_slice(), path.shape.as_str(), experiment.tasks.len()), (&ends[..], "line", 1));
+    };
+    let sent = harness.state_mut().commands();
+    measures(sent);
+    harness.run();
+    assert_eq!(harness.state_mut().commands(), [], "once");
+    // With both there it is one click as well.
     harness.get_by_label("Independent control").click();
     harness.run();
-    harness.get_by_label("Use the two runs that are there").click();
+    harness.get_by_label("Measure between the two runs that are there").click();
     harness.run();
-    assert_eq!(harness.state().panel.form.anchors, [folder(1, 0, "long_term"), folder(2, 0, "long_term")]);
+    let sent = harness.state_mut().commands();
+    measures(sent);
 }
 
 #[test]
@@ -293,7 +324,14 @@ fn a_failure_is_told_and_what_was_measured_stays() {
     let mut harness = with_path(report(None));
     harness.get_by_label("Measure the path").click();
     harness.run();
-    // Before its first point: the engine's sentence, and the earlier curves.
+    // The same again: the engine is asked, since only it knows whether it still has the adapters, and the path stays one.
+    let sent = harness.state_mut().commands();
+    let [Command::MeasurePath { id: FIRST_NUMBER, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    // Another one, before its first point: the engine's sentence, and the earlier curves.
+    harness.get_by_label("Swap").click();
+    harness.run();
+    harness.get_by_label("Measure the path").click();
+    harness.run();
     harness
         .state_mut()
         .state
@@ -302,6 +340,8 @@ fn a_failure_is_told_and_what_was_measured_stays() {
     harness.get_by_label("The device is out of memory.");
     harness.get_by_label("Barrier of the mean loss: 3.500 at t = 0.50.");
     // In the middle: what came is kept.
+    harness.get_by_label("All checkpoints").click();
+    harness.run();
     harness.get_by_label("Measure the path").click();
     harness.run();
     let mut part = report(None);

@@ -26,6 +26,8 @@ pub struct Ground<'a> {
     pub experiment: &'a ExperimentConfig,
     /// For files.
     pub name: &'a str,
+    /// The engine has not the adapters of its points: they can be asked for when it was measured again.
+    pub earlier: bool,
 }
 
 /// Where somebody stands on a path.
@@ -43,6 +45,8 @@ pub struct Walk {
     asked: Option<u64>,
     /// The last marks that came.
     shown: Option<u64>,
+    /// Why marks did not come.
+    told: Option<String>,
     next: u64,
 }
 
@@ -58,6 +62,7 @@ impl Default for Walk {
             start: None,
             asked: None,
             shown: None,
+            told: None,
             next: 0,
         }
     }
@@ -68,7 +73,7 @@ impl Walk {
     pub fn enter(&mut self, path: u64) {
         if self.path != Some(path) {
             (self.path, self.moved_at) = (Some(path), None);
-            (self.start, self.asked, self.shown) = (None, None, None);
+            (self.start, self.asked, self.shown, self.told) = (None, None, None, None);
             self.prompts.forget();
         }
     }
@@ -103,10 +108,12 @@ impl Walk {
             let mut live = !self.paused;
             ui.checkbox(&mut live, "Ask the model wherever the slider rests");
             self.paused = !live;
-            if self.paused && ui.add_enabled(context.state.active.is_none(), egui::Button::new("Ask here")).clicked() {
+            let can_ask = context.state.active.is_none() && !ground.earlier;
+            if self.paused && ui.add_enabled(can_ask, egui::Button::new("Ask here")).clicked() {
                 self.ask(context, ground);
             }
-            if ui.button("Export this point...").on_hover_text("As an adapter in PEFT's format.").clicked() {
+            let export = ui.add_enabled(!ground.earlier, egui::Button::new("Export this point..."));
+            if export.on_hover_text("As an adapter in PEFT's format.").clicked() {
                 let from = AdapterSource::OnPath { path: ground.path, t: self.t };
                 let command = Box::new(Command::ExportAdapter { from, path: String::new() });
                 let name = format!("{}-t{:.2}", ground.name, self.t);
@@ -115,7 +122,7 @@ impl Walk {
         });
         if context.state.active.is_some() {
             ui.colored_label(context.theme.warning(), super::BUSY);
-        } else {
+        } else if !ground.earlier {
             self.wait(ui, context, ground);
         }
         ui.add_space(Theme::GAP);
@@ -193,7 +200,20 @@ impl Walk {
             (self.start, self.asked, self.shown) = (None, None, None);
             self.moved_at = Some(context.now_secs);
         }
+        // What failed is asked for again with the next move; the marks at t = 0 too.
+        let failed = |id: Option<u64>| id.and_then(|id| context.state.marks_failed.get(&id));
+        if let Some(message) = failed(self.start).or_else(|| failed(self.asked)) {
+            self.told = Some(message.clone());
+            self.start = self.start.filter(|id| !context.state.marks_failed.contains_key(id));
+            self.asked = None;
+        }
         let known = |id: &u64| context.state.marked.contains_key(id);
+        if self.asked.as_ref().is_some_and(known) {
+            self.told = None;
+        }
+        if let Some(message) = &self.told {
+            ui.colored_label(context.theme.bad(), message);
+        }
         if self.asked.as_ref().is_some_and(known) {
             self.shown = self.asked;
         }
