@@ -15,6 +15,7 @@ use crate::model::{Llama, LlamaOptions, ModelError};
 use crate::platform::fs;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 /// Fewest tokens of an example that must fit behind learned vectors.
 const LEAST_TOKENS: usize = 8;
@@ -32,6 +33,8 @@ pub struct LoadedModel {
     pub passes_at_once: usize,
     /// [`OpenDevice::tokens_at_once`].
     pub tokens_at_once: usize,
+    /// [`OpenDevice::compiles_kernels`], and no training step was made with it yet.
+    pub uncompiled: AtomicBool,
     /// Tokens that end a generation.
     pub stop_tokens: Vec<u32>,
     pub warnings: Vec<String>,
@@ -112,6 +115,7 @@ pub fn load_model(folder: &mut HfFolder, device: &OpenDevice, max_seq: usize) ->
         device_name: device.name.clone(),
         passes_at_once: device.passes_at_once,
         tokens_at_once: device.tokens_at_once,
+        uncompiled: AtomicBool::new(device.compiles_kernels),
         stop_tokens,
         warnings,
     })
