@@ -181,3 +181,16 @@ pub struct TaskProblem {
     /// Columns that were found, to map by hand.
     pub columns: Vec<String>,
 }
+
+/// One scored example as a learner answered it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MarkedExample {
+    pub task: usize,
+    /// Index among the task's scored examples.
+    pub example: usize,
+    pub prompt: String,
+    pub answer: String,
+    pub prediction: String,
+    /// In `[0, 1]`.
+    pub score: f64,
+}
