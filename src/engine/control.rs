@@ -2,8 +2,8 @@
 //! carries out itself between two steps.
 
 use super::protocol::{Command, Steer};
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const GO: u8 = 0;
@@ -11,14 +11,21 @@ const WAIT: u8 = 1;
 const ONE_STEP: u8 = 2;
 const STOP: u8 = 3;
 
+/// Nobody follows the replay buffer, somebody does without looking at it, somebody looks.
+const ALONE: u8 = 0;
+const FOLLOWED: u8 = 1;
+const WATCHED: u8 = 2;
+
+/// Numbers of texts and marks that nobody wants any more, over all jobs: what waits in a queue has no [`Control`] yet.
+pub type Unwanted = Arc<Mutex<BTreeSet<u64>>>;
+
 /// Shared by the front end, which sends, and the engine, which looks between steps.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     state: Arc<AtomicU8>,
     tray: Arc<Mutex<VecDeque<Command>>>,
-    watches_buffer: Arc<AtomicBool>,
-    /// Generations that nobody wants any more.
-    unwanted: Arc<Mutex<Vec<u64>>>,
+    buffer: Arc<AtomicU8>,
+    unwanted: Unwanted,
 }
 
 /// What the engine should do next.
@@ -32,6 +39,12 @@ pub enum Next {
 }
 
 impl Control {
+    /// A control of one job among others, which share what nobody wants.
+    #[must_use]
+    pub fn sharing(unwanted: &Unwanted) -> Self {
+        Self { unwanted: unwanted.clone(), ..Self::default() }
+    }
+
     /// Takes a command. Once stopped, a run stays stopped.
     pub fn send(&self, steer: Steer) {
         let state = match steer {
@@ -65,23 +78,24 @@ impl Control {
         self.tray.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// Says whether somebody looks at the replay buffer.
+    /// Says that there is somebody who shows the replay buffer, and whether it is looked at just now.
     pub fn watch_buffer(&self, on: bool) {
-        self.watches_buffer.store(on, Ordering::SeqCst);
+        self.buffer.store(if on { WATCHED } else { FOLLOWED }, Ordering::SeqCst);
     }
 
     /// Does somebody look at the replay buffer?
     #[must_use]
     pub fn watches_buffer(&self) -> bool {
-        self.watches_buffer.load(Ordering::SeqCst)
+        self.buffer.load(Ordering::SeqCst) == WATCHED
     }
 
-    /// Ends a generation at its next token, or before it begins.
-    pub fn stop_generating(&self, id: u64) {
-        self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    /// Is there somebody who shows it now or later?
+    #[must_use]
+    pub fn follows_buffer(&self) -> bool {
+        self.buffer.load(Ordering::SeqCst) != ALONE
     }
 
-    /// Does nobody want this generation any more?
+    /// Does nobody want this text or these marks any more? Looked at before each begins and at each token.
     #[must_use]
     pub fn is_unwanted(&self, id: u64) -> bool {
         self.unwanted.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
@@ -97,6 +111,16 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_shows_the_buffer_follows_it_and_who_looks_watches_it() {
+        let control = Control::default();
+        assert!(!control.follows_buffer() && !control.watches_buffer(), "the command line shows nothing");
+        control.watch_buffer(false);
+        assert!(control.follows_buffer() && !control.watches_buffer());
+        control.watch_buffer(true);
+        assert!(control.follows_buffer() && control.watches_buffer());
+    }
 
     #[test]
     fn a_single_step_is_one_step_and_stop_is_final() {

@@ -113,6 +113,8 @@ pub struct OpenDevice {
     /// Tokens that one pass should hold when much is to be evaluated: a GPU wants many, on the CPU what passes through a block
     /// should stay in the cache.
     pub tokens_at_once: usize,
+    /// It compiles a kernel when it is first used, which takes seconds in all.
+    pub compiles_kernels: bool,
     /// Why it was taken.
     pub reason: String,
 }
@@ -130,6 +132,7 @@ impl OpenDevice {
             max_binding_bytes: usize::MAX,
             passes_at_once: threads,
             tokens_at_once: CPU_TOKENS,
+            compiles_kernels: false,
             reason: reason.into(),
         }
     }
@@ -216,6 +219,7 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
         max_binding_bytes: usize::try_from(adapter.max_binding_bytes).unwrap_or(usize::MAX),
         passes_at_once: 1,
         tokens_at_once: GPU_TOKENS,
+        compiles_kernels: true,
         reason: "chosen".into(),
     })
 }

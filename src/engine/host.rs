@@ -1,28 +1,33 @@
 //! The engine behind a window: takes commands, never keeps the window waiting, and tells events.
 //!
 //! Three kinds of work, so that looking at a file need not wait for a training: the *desk* (`desk`) is one thread that owns
-//! every tensor and does one job after the other; the *clerk* (`clerk`) reads and writes files; a download has a thread of its
-//! own. In a browser's worker they are three tasks of one event loop, which take turns between steps. What concerns the run in progress goes into its tray ([`Control::post`]) and is done between two steps.
+//! every tensor and does one job after the other; the *clerk* (`clerk`) reads and writes files; a download or a capsule has a thread
+//! of its own. In a browser's worker they are three tasks of one event loop, which take turns between steps. What concerns the run in progress goes into its tray ([`Control::post`]) and is done between two steps.
 
+mod capsules;
 mod clerk;
 mod desk;
+mod holds;
 mod inbox;
 mod runs;
+mod storage;
 
 use super::catalogue::catalogue;
 use super::config::ExperimentConfig;
-use super::control::Control;
+use super::control::{Control, Unwanted};
 use super::protocol::{Command, Event, Level};
 use crate::continual::find;
 use crate::platform::{self, PlatformError};
+use holds::{Hold, Holds};
 use inbox::{Slot, inbox};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use storage::Places;
 
 /// Where events go; every thread has a clone.
 #[derive(Clone)]
@@ -48,6 +53,12 @@ struct Shared {
     dropped: Mutex<BTreeSet<u64>>,
     /// Downloads that were cancelled.
     cancelled: Mutex<BTreeSet<u64>>,
+    /// Runs whose packing or unpacking was cancelled.
+    uncapsuled: Mutex<BTreeSet<usize>>,
+    /// Texts and marks that nobody wants any more.
+    unwanted: Unwanted,
+    /// Files and folders that jobs need.
+    holds: Holds,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -62,13 +73,15 @@ enum Job {
         runs: usize,
         frozen: Box<ExperimentConfig>,
         whole: Arc<ExperimentConfig>,
+        hold: Hold,
     },
     Resume {
         run: usize,
         folder: PathBuf,
+        hold: Hold,
     },
     /// Anything else that needs tensors.
-    Other(Box<Command>),
+    Other(Box<Command>, Hold),
     /// Fails as only a fault of the program can.
     #[cfg(test)]
     Die {
@@ -113,9 +126,10 @@ impl Host {
         let (papers, letters) = inbox();
         let (desk_teller, desk_shared) = (teller.clone(), shared.clone());
         platform::spawn("engine", move || async move { desk::work(&waiting, &desk_shared, &desk_teller).await })?;
+        let places = Places::of_this_machine(Path::new(runs_folder));
         let (clerk_teller, clerk_shared, clerk_jobs) = (teller.clone(), shared.clone(), jobs.clone());
         platform::spawn("files", move || async move {
-            clerk::work(&letters, &clerk_jobs, &clerk_shared, &clerk_teller).await;
+            clerk::work(&letters, &clerk_jobs, &places, &clerk_shared, &clerk_teller).await;
         })?;
         teller.tell(Event::Ready { catalogue: Box::new(catalogue()), runs_folder: runs_folder.to_string() });
         Ok(Self { jobs, papers, events: channel().1, teller, shared })
@@ -134,7 +148,9 @@ impl Host {
                 self.shared.watches_buffer.store(on, Ordering::SeqCst);
                 lock(&self.shared.control).watch_buffer(on);
             }
-            Command::StopGenerating { id } => lock(&self.shared.control).stop_generating(id),
+            Command::StopGenerating { id } => {
+                lock(&self.shared.unwanted).insert(id);
+            }
             Command::StopMeasuring { id } => {
                 if *lock(&self.shared.exploration) == Some(id) {
                     lock(&self.shared.control).send(super::protocol::Steer::Stop);
@@ -149,6 +165,9 @@ impl Host {
             Command::CancelDownload { id } => {
                 lock(&self.shared.cancelled).insert(id);
             }
+            Command::CancelCapsule { run } => {
+                lock(&self.shared.uncapsuled).insert(run);
+            }
             Command::Start { run, experiment } => self.queue(run, &experiment),
             command @ (Command::EditBuffer { .. } | Command::PreviewBuffer { .. } | Command::MapBuffer) => {
                 if self.shared.runs.load(Ordering::SeqCst) {
@@ -162,6 +181,7 @@ impl Host {
             command @ (Command::Generate { .. } | Command::Mark { .. } | Command::ExportAdapter { .. })
                 if self.shared.runs.load(Ordering::SeqCst) =>
             {
+                self.want_again(&command);
                 lock(&self.shared.control).post(command);
             }
             command @ (Command::Generate { .. }
@@ -170,14 +190,28 @@ impl Host {
             | Command::FindDevices
             | Command::MeasurePath { .. }
             | Command::MeasurePlane { .. }
-            | Command::MeasureSimilarity { .. }) => self.job(Job::Other(Box::new(command))),
+            | Command::MeasureSimilarity { .. }) => {
+                self.want_again(&command);
+                let hold = self.shared.holds.hold(None, "a question to a model needs it", holds::paths_of(&command));
+                self.job(Job::Other(Box::new(command), hold));
+            }
             command => {
+                if let Command::OpenCapsule { run, .. } | Command::SaveCapsule { run, .. } = &command {
+                    lock(&self.shared.uncapsuled).remove(run);
+                }
                 if !self.papers.send(command) {
                     self.teller.tell(Event::EngineDied {
                         message: "the thread for files has ended: start the program again".into(),
                     });
                 }
             }
+        }
+    }
+
+    /// What is asked for under a number is wanted, whatever was said of that number before.
+    fn want_again(&self, command: &Command) {
+        if let Command::Generate { id, .. } | Command::Mark { id, .. } = command {
+            lock(&self.shared.unwanted).remove(id);
         }
     }
 
@@ -201,7 +235,8 @@ impl Host {
             let label = find(method.name()).map_or_else(|_| method.name().to_string(), |entry| entry.label.to_string());
             let run = first + index;
             self.teller.tell(Event::RunQueued { run, method_label: label, experiment: frozen.clone() });
-            self.job(Job::Run { run, runs: experiment.methods.len(), frozen, whole: whole.clone() });
+            let hold = self.shared.holds.of_run(run, &frozen, None);
+            self.job(Job::Run { run, runs: experiment.methods.len(), frozen, whole: whole.clone(), hold });
         }
     }
 }
@@ -237,7 +272,57 @@ fn logged(message: impl Into<String>) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use super::super::protocol::{AdapterSource, SamplingConfig};
     use super::*;
+
+    #[test]
+    fn a_text_that_nobody_wants_any_more_is_left_out_of_the_queue() {
+        let host = Host::start("runs", Arc::new(|| {})).unwrap();
+        let generate = |id: u64| Command::Generate {
+            id,
+            prompt: "Once".into(),
+            sources: vec![AdapterSource::Base, AdapterSource::Base],
+            sampling: SamplingConfig { max_new_tokens: 2, ..SamplingConfig::default() },
+            experiment: Box::new(ExperimentConfig { device: "cpu".into(), ..demo() }),
+        };
+        let mark = Command::Mark {
+            id: 30,
+            source: AdapterSource::Base,
+            examples: vec![(0, 0)],
+            experiment: Box::new(ExperimentConfig { device: "cpu".into(), ..demo() }),
+        };
+        // The first keeps the desk busy, so that the others wait; 40 was stopped long ago and is asked for anew.
+        host.send(Command::StopGenerating { id: 40 });
+        host.job(Job::Die { run: 3 });
+        host.send(Command::FindDevices);
+        host.send(generate(20));
+        host.send(mark);
+        host.send(generate(40));
+        host.send(Command::StopGenerating { id: 20 });
+        host.send(Command::StopGenerating { id: 30 });
+        let mut told = Vec::new();
+        while !told.iter().any(|event| matches!(event, Event::Generated { id: 40, source: 1, done: true, .. })) {
+            told.push(host.events.recv_timeout(std::time::Duration::from_mins(2)).unwrap());
+        }
+        let of = |wanted: u64| {
+            told.iter().filter(move |event| matches!(event, Event::Generated { id, .. } if *id == wanted))
+        };
+        assert!(
+            of(20).count() == 2
+                && of(20).all(|event| matches!(event, Event::Generated { text, done: true, .. } if text.is_empty())),
+            "{:?}",
+            of(20).collect::<Vec<_>>()
+        );
+        assert!(!told.iter().any(|event| matches!(event, Event::Marked { .. })));
+        assert!(of(40).any(|event| matches!(event, Event::Generated { text, .. } if !text.is_empty())));
+    }
+
+    /// The embedded model and tasks.
+    fn demo() -> ExperimentConfig {
+        let presets = catalogue().presets;
+        let (_, text) = presets.iter().find(|(name, _)| name == "demo").unwrap();
+        ExperimentConfig::parse(text, "demo").unwrap()
+    }
 
     #[test]
     fn an_engine_that_dies_says_so_and_the_next_one_works() {

@@ -15,6 +15,7 @@ use crate::model::{Llama, LlamaOptions, ModelError};
 use crate::platform::fs;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 /// Fewest tokens of an example that must fit behind learned vectors.
 const LEAST_TOKENS: usize = 8;
@@ -34,6 +35,8 @@ pub struct LoadedModel {
     pub tokens_at_once: usize,
     /// [`OpenDevice::max_binding_bytes`].
     pub max_binding_bytes: usize,
+    /// [`OpenDevice::compiles_kernels`], and no training step was made with it yet.
+    pub uncompiled: AtomicBool,
     /// Tokens that end a generation.
     pub stop_tokens: Vec<u32>,
     pub warnings: Vec<String>,
@@ -115,6 +118,7 @@ pub fn load_model(folder: &mut HfFolder, device: &OpenDevice, max_seq: usize) ->
         passes_at_once: device.passes_at_once,
         tokens_at_once: device.tokens_at_once,
         max_binding_bytes: device.max_binding_bytes,
+        uncompiled: AtomicBool::new(device.compiles_kernels),
         stop_tokens,
         warnings,
     })

@@ -8,6 +8,9 @@
 pub mod buffer;
 pub mod cards;
 mod exploring;
+pub mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use exploring::{CURVE_LEARNING_RATE, MarkedExample, PathCommand, PlaneCommand, SimilarityCommand};
 
@@ -17,6 +20,7 @@ use super::report::{CurvePoint, RunReport, StepReport};
 use buffer::{BufferChange, BufferEdit, BufferMap, BufferPreview};
 use cards::{Catalogue, DeviceCard, ModelCard, TaskCard, TaskProblem};
 use serde::{Deserialize, Serialize};
+use storage::StorageListing;
 
 /// How a running experiment is steered. Looked at between steps and between evaluation batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +126,16 @@ pub enum Command {
         folder: String,
         path: String,
     },
+    /// Ends the packing or unpacking of a capsule that was asked for under this number.
+    CancelCapsule {
+        run: usize,
+    },
+    /// What the program keeps, with sizes. Answer: [`Event::StorageListed`].
+    ListStorage,
+    /// Deletes one thing of that list, which is told anew.
+    DeleteStored {
+        path: String,
+    },
     /// Gives a run another title.
     RenameRun {
         run: usize,
@@ -214,7 +228,7 @@ pub enum Event {
         catalogue: Box<Catalogue>,
         runs_folder: String,
     },
-    /// A phase has begun, such as `loading`, `warming up`, `training` or `evaluating`.
+    /// A phase has begun, such as `loading`, `compiling kernels`, `training` or `evaluating`.
     PhaseStarted {
         phase: String,
         detail: String,
@@ -340,6 +354,20 @@ pub enum Event {
         what: String,
         path: String,
     },
+    /// A capsule is being packed, or unpacked.
+    CapsuleProgressed {
+        run: usize,
+        packing: bool,
+        done_bytes: u64,
+        total_bytes: u64,
+    },
+    /// Packing or unpacking has ended, well or not.
+    CapsuleEnded {
+        run: usize,
+    },
+    StorageListed {
+        listing: Box<StorageListing>,
+    },
     /// Items came, went or changed.
     BufferChanged {
         run: usize,
@@ -440,27 +468,4 @@ pub enum Event {
     EngineDied {
         message: String,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_and_commands_survive_json() {
-        let event = Event::Stepped {
-            run: 1,
-            step: StepReport { step: 7, losses: vec![("total".into(), 0.5)], ..StepReport::default() },
-            steps_total: 100,
-            eta_secs: Some(1.5),
-        };
-        let json = serde_json::to_string(&event).unwrap();
-        assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
-        assert_eq!(serde_json::to_string(&Steer::SingleStep).unwrap(), "\"single_step\"");
-        let refused = Event::ModelInspected { model: "m".into(), result: Err("no".into()) };
-        assert_eq!(serde_json::from_str::<Event>(&serde_json::to_string(&refused).unwrap()).unwrap(), refused);
-        let command = Command::Start { run: 3, experiment: Box::default() };
-        let json = serde_json::to_string(&command).unwrap();
-        assert_eq!(serde_json::from_str::<Command>(&json).unwrap(), command);
-    }
 }

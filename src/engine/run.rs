@@ -1,6 +1,7 @@
 //! One run: zero-shot scores, then task after task, with evaluation at each boundary; pausable, resumable, in its own folder.
 
 mod outcome;
+mod scoring;
 mod service;
 
 pub use outcome::{Interrupted, read_interrupted, written_adapters};
@@ -9,19 +10,18 @@ pub(super) use service::refusal;
 use super::EngineError;
 use super::config::ExperimentConfig;
 use super::control::{Control, Next};
-use super::evaluator::evaluate;
 use super::prepare::Prepared;
 use super::protocol::Event;
 use super::protocol::buffer::BufferWatch;
-use super::report::{CurvePoint, LearnerReport, RunReport, StepReport};
+use super::report::{LearnerReport, RunReport, StepReport};
 use super::run_folder::RunFolder;
 use super::trainer::{self, Trainer};
-use crate::continual::Learnt;
 use crate::continual::metrics::AccuracyMatrix;
 use crate::io::Checkpoint;
 use crate::platform;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Receives the engine's events.
 pub type Sink<'a> = &'a mut dyn FnMut(Event);
@@ -32,6 +32,8 @@ const CHECKPOINT_SECS: f64 = 30.0;
 const PAUSE_CHECKPOINT_SECS: f64 = 2.0;
 /// At most one event of an evaluation's progress in so many seconds.
 const EVENT_SECS: f64 = 0.05;
+/// The phase in which a GPU sees its kernels for the first time.
+const COMPILING: &str = "compiling kernels";
 
 /// What a run has gathered; part of its checkpoint.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -241,7 +243,11 @@ impl Run {
         } else {
             self.prepared.tasks[phase].task.name.clone()
         };
-        let phase_name = if self.trainer.position().step == 0 { "warming up" } else { "training" };
+        let phase_name = match (self.is_uncompiled(), self.trainer.position().step) {
+            (true, _) => COMPILING,
+            (false, 0) => "warming up",
+            (false, _) => "training",
+        };
         emit(Event::PhaseStarted { phase: phase_name.into(), detail: detail.clone() });
         self.trainer.reset_clock();
         while self.trainer.position().task_step < steps {
@@ -254,7 +260,7 @@ impl Run {
                 return Ok(false);
             }
             let before = platform::now_secs();
-            let first = self.trainer.position().step == 0;
+            let first = self.trainer.position().step == 0 || self.is_uncompiled();
             let result = Box::pin(self.trainer.step(&self.prepared)).await;
             self.gathered.train_secs += platform::now_secs() - before;
             let report = match result {
@@ -270,6 +276,7 @@ impl Run {
                 }
             };
             if first {
+                self.prepared.model.uncompiled.store(false, Ordering::Relaxed);
                 emit(Event::PhaseStarted { phase: "training".into(), detail: detail.clone() });
             }
             if let Some(report) = report {
@@ -305,6 +312,11 @@ impl Run {
         Ok(ended)
     }
 
+    /// Will the next work find a device that has no kernels yet?
+    fn is_uncompiled(&self) -> bool {
+        self.prepared.model.uncompiled.load(Ordering::Relaxed)
+    }
+
     /// Waits while paused; `false` when stopped.
     async fn wait(&mut self, control: &Control, emit: Sink<'_>) -> bool {
         let mut told = false;
@@ -337,118 +349,6 @@ impl Run {
                 }
             }
         }
-    }
-
-    /// Scores the base model; `false` when stopped.
-    async fn zero_shot(&mut self, control: &Control, emit: Sink<'_>) -> Result<bool, EngineError> {
-        emit(Event::PhaseStarted { phase: "evaluating".into(), detail: "before training".into() });
-        let before = platform::now_secs();
-        let scores = match self.prepared.zero_shot.get() {
-            Some(scores) => scores.clone(),
-            None => {
-                let Some(scores) = self.score_all(None, usize::MAX, control, emit).await? else { return Ok(false) };
-                self.prepared.zero_shot.get_or_init(|| scores).clone()
-            }
-        };
-        self.gathered.eval_secs += platform::now_secs() - before;
-        for learner in &mut self.gathered.learners {
-            for (task, score) in scores.iter().enumerate() {
-                if let Some(score) = score {
-                    learner.matrix.set_zero_shot(task, *score);
-                }
-            }
-            learner.curve.push(CurvePoint { step: 0, task_scores: scores.clone() });
-        }
-        emit(Event::Evaluated { run: self.index, after_task: None, learner: "base".into(), scores: scores.clone() });
-        self.gathered.zero_shot = scores.into_iter().map(|score| Some(score.unwrap_or_default())).collect();
-        Ok(true)
-    }
-
-    /// Scores every learner on every task after a task; `false` when stopped.
-    async fn boundary(&mut self, row: usize, control: &Control, emit: Sink<'_>) -> Result<bool, EngineError> {
-        emit(Event::PhaseStarted { phase: "evaluating".into(), detail: format!("after task {}", row + 1) });
-        let before = platform::now_secs();
-        let step = self.trainer.position().step;
-        for index in 0..self.gathered.learners.len() {
-            let Some(scores) = self.score_all(Some(index), usize::MAX, control, emit).await? else { return Ok(false) };
-            let learner = &mut self.gathered.learners[index];
-            for (task, score) in scores.iter().enumerate() {
-                if let Some(score) = score {
-                    learner.matrix.set_score(row, task, *score);
-                }
-            }
-            // A boundary that is scored again after an interruption replaces its point.
-            learner.curve.retain(|point| point.step < step);
-            learner.curve.push(CurvePoint { step, task_scores: scores.clone() });
-            let name = learner.name.clone();
-            emit(Event::Evaluated { run: self.index, after_task: Some(row), learner: name, scores });
-        }
-        self.gathered.eval_secs += platform::now_secs() - before;
-        self.trainer.reset_clock();
-        Ok(true)
-    }
-
-    /// Is the present step one inside a task to be scored, and not scored yet for every learner?
-    fn curve_point_is_due(&self) -> bool {
-        let (every, at) = (self.config.evaluation.every_steps, self.trainer.position());
-        let scored = |learner: &LearnerReport| learner.curve.last().is_some_and(|point| point.step == at.step);
-        let inside = every > 0 && at.task_step > 0 && at.task_step.is_multiple_of(every);
-        inside && !self.gathered.learners.iter().all(scored)
-    }
-
-    /// Scores a subset in the middle of a task, for the curves.
-    async fn curve_point(&mut self, control: &Control, emit: Sink<'_>) -> Result<(), EngineError> {
-        let (before, subset) = (platform::now_secs(), self.config.evaluation.subset);
-        let step = self.trainer.position().step;
-        for index in 0..self.gathered.learners.len() {
-            let Some(task_scores) = self.score_all(Some(index), subset, control, emit).await? else { return Ok(()) };
-            let learner = &mut self.gathered.learners[index];
-            learner.curve.retain(|point| point.step < step);
-            let point = CurvePoint { step, task_scores };
-            learner.curve.push(point.clone());
-            emit(Event::CurvePointScored { run: self.index, learner: learner.name.clone(), point });
-        }
-        self.gathered.eval_secs += platform::now_secs() - before;
-        Ok(())
-    }
-
-    /// Scores one learner (or the base model) on all tasks; `None` when stopped.
-    async fn score_all(
-        &self,
-        learner: Option<usize>,
-        limit: usize,
-        control: &Control,
-        emit: Sink<'_>,
-    ) -> Result<Option<Vec<Option<f64>>>, EngineError> {
-        let batch_size = self.config.evaluation.batch_size;
-        let total: usize = self.prepared.tasks.iter().map(|task| task.task.eval.len().min(limit)).sum();
-        let (mut done, mut scores) = (0, Vec::with_capacity(self.prepared.tasks.len()));
-        for task in 0..self.prepared.tasks.len() {
-            let learner = learner.and_then(|index| self.trainer.learners(task).into_iter().nth(index));
-            let learnt = learner.map_or(Learnt::Base, |learner| learner.learnt);
-            // The base model's scores are known.
-            if let (Learnt::Base, Some(score), true) = (&learnt, self.gathered.zero_shot[task], limit == usize::MAX) {
-                scores.push(Some(score));
-                continue;
-            }
-            let overlay = learnt.overlay();
-            let run = self.index;
-            let mut last_event = platform::now_secs();
-            let mut watch = |count: usize| {
-                done += count;
-                if platform::now_secs() - last_event >= EVENT_SECS {
-                    last_event = platform::now_secs();
-                    emit(Event::EvaluationProgressed { run, done, total });
-                }
-                control.is_stopped()
-            };
-            let score = evaluate(&self.prepared, task, &overlay, limit, batch_size, &mut watch).await?;
-            if control.is_stopped() {
-                return Ok(None);
-            }
-            scores.push(score);
-        }
-        Ok(Some(scores))
     }
 
     /// Seconds left, from the mean time of a step and of an evaluation so far.

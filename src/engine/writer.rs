@@ -4,7 +4,7 @@
 use super::EngineError;
 use super::evaluator::{generate_with, outcomes};
 use super::prepare::{LoadedModel, Prepared};
-use super::protocol::{MarkedExample, SamplingConfig};
+use super::protocol::{Event, MarkedExample, SamplingConfig};
 use crate::data::prompt::encode_prompt;
 use crate::io::atomic::write_file;
 use crate::io::peft::read_adapter;
@@ -61,6 +61,13 @@ pub async fn write(
     let rate = count as f64 / (platform::now_secs() - start).max(1e-9);
     tell(&texts.concat(), true, rate);
     Ok(())
+}
+
+/// Tells of texts that nobody wants any more that they end here, before they have begun.
+pub fn leave_out(id: u64, sources: std::ops::Range<usize>, emit: &mut dyn FnMut(Event)) {
+    for source in sources {
+        emit(Event::Generated { id, source, text: String::new(), done: true, tokens_per_sec: 0.0 });
+    }
 }
 
 /// Predictions and scores of some scored examples, given as (task, example); those that are not there are left out.

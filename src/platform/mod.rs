@@ -224,6 +224,18 @@ pub fn available_memory_bytes() -> Option<u64> {
     here::available_memory_bytes()
 }
 
+/// Bytes that the browser keeps for this page and the most that it would; `None` on the desktop, where files are the disk's.
+pub async fn storage_estimate() -> Option<(u64, u64)> {
+    here::storage_estimate().await
+}
+
+/// Folders where this system keeps fonts, those of the person first; none in a browser, which draws what the window's own
+/// fonts lack by itself.
+#[must_use]
+pub fn font_folders() -> Vec<PathBuf> {
+    here::font_folders()
+}
+
 /// The program's folder for what can be fetched again; it may not exist yet.
 #[must_use]
 pub fn cache_folder() -> Option<PathBuf> {

@@ -102,6 +102,31 @@ pub fn data_folder() -> Option<PathBuf> {
     folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
 }
 
+#[expect(clippy::unused_async, reason = "of one shape with web.rs")]
+pub async fn storage_estimate() -> Option<(u64, u64)> {
+    None
+}
+
+pub fn font_folders() -> Vec<PathBuf> {
+    let home = |below: &str| env::var_os("HOME").map(|home| Path::new(&home).join(below));
+    let all = match env::consts::OS {
+        "windows" => vec![
+            env::var_os("LOCALAPPDATA").map(|local| Path::new(&local).join("Microsoft/Windows/Fonts")),
+            env::var_os("WINDIR").map(|windows| Path::new(&windows).join("Fonts")),
+        ],
+        "macos" => {
+            vec![home("Library/Fonts"), Some("/Library/Fonts".into()), Some("/System/Library/Fonts".into())]
+        }
+        _ => vec![
+            home(".local/share/fonts"),
+            home(".fonts"),
+            Some("/usr/local/share/fonts".into()),
+            Some("/usr/share/fonts".into()),
+        ],
+    };
+    all.into_iter().flatten().collect()
+}
+
 /// The program's part of the folder where this system keeps such things.
 fn folder(variable: &str, below_home: &str, on_mac: &str) -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -8,6 +8,7 @@ mod storage;
 mod worker;
 
 pub use page::{address, dropped, fragment, is_read_only, lacks_webgpu, open_worker, query, show_tree, wants_tree};
+pub use storage::storage_estimate;
 pub use worker::{fetch_file, send_to_page, serve_page};
 
 #[cfg(feature = "app")]
@@ -159,6 +160,10 @@ pub fn cache_folder() -> Option<PathBuf> {
 #[expect(clippy::unnecessary_wraps, reason = "of one shape with native.rs, where it is not always known")]
 pub fn data_folder() -> Option<PathBuf> {
     Some(PathBuf::from(KEPT))
+}
+
+pub fn font_folders() -> Vec<PathBuf> {
+    Vec::new()
 }
 
 pub fn reset_peak_memory() -> bool {

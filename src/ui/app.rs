@@ -1,7 +1,7 @@
 //! The frame around the panels: takes in what the engine tells, draws, and carries out what people did.
 //!
 //! In reading order: this file (a frame's course), `carry_out` (actions), `commands` (everything that can be asked for by
-//! name), `docking`, `top_bar`, `status_bar`, `welcome`, `palette`, `sheet`, `dialogues`, `closing`, `inspect`, `exports`.
+//! name), `docking`, `top_bar`, `status_bar`, `welcome`, `palette`, `sheet`, `storage`, `dialogues`, `closing`, `inspect`, `exports`.
 //!
 //! Invariant: nothing here waits, and nothing is lost when a part of it fails: what went wrong is told in a sentence.
 
@@ -20,6 +20,7 @@ mod picture;
 mod sheet;
 mod shortcuts;
 mod status_bar;
+mod storage;
 mod tabs;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ mod welcome;
 
 use super::action::Action;
 use super::files::Files;
+use super::fonts::Fonts;
 use super::link::EngineLink;
 use super::panel::{Context as PanelContext, Panel, PanelKind};
 use super::session::{STORAGE_KEY, Session};
@@ -66,6 +68,8 @@ pub struct App {
     toasts: Toasts,
     palette: Palette,
     sheet: bool,
+    storage: bool,
+    fonts: Fonts,
     dialogues: VecDeque<Dialogue>,
     dialogue_fresh: bool,
     /// The card in the middle: wanted, and wanted although there are runs.
@@ -116,6 +120,8 @@ impl App {
             toasts: Toasts::default(),
             palette: Palette::default(),
             sheet: false,
+            storage: false,
+            fonts: Fonts::of_this_machine(),
             dialogues: VecDeque::new(),
             dialogue_fresh: true,
             welcome: true,
@@ -237,6 +243,9 @@ impl App {
             self.send(command);
         }
         self.attend_closing(ctx);
+        if let Some(message) = self.fonts.attend(ctx) {
+            self.tell(Level::Warning, message);
+        }
         if let Some(wait) = self.next_look_secs() {
             ctx.request_repaint_after_secs(wait);
         }
@@ -296,7 +305,7 @@ impl App {
         let (theme, now) = (self.session.theme, self.now());
         let (mut effects, mut actions) = (self.shortcuts(&ctx), std::mem::take(&mut self.pending));
         top_bar::show(ui, &theme, &self.state, &self.docking, &mut effects);
-        let below = status_bar::show(ui, &theme, &self.state);
+        let below = status_bar::show(ui, &theme, &self.state, &mut effects);
         let frame = Frame::new().fill(theme.ground());
         let centre = CentralPanel::no_frame().frame(frame).show(ui, |ui| {
             let room = ui.max_rect();
@@ -318,6 +327,7 @@ impl App {
         if self.sheet {
             self.sheet = sheet::show(&ctx, &theme, &table(&self.state, &self.session));
         }
+        self.show_storage(&ctx);
         self.show_dialogue(&ctx);
         self.show_closing(&ctx);
         hint_where_to_drop(ui, &theme);
@@ -326,7 +336,7 @@ impl App {
 
     /// Carries out what was done in this frame.
     fn finish(&mut self, ctx: &Context, actions: Vec<Action>, effects: Vec<Effect>) {
-        if !actions.is_empty() || !effects.is_empty() {
+        if !actions.is_empty() || !effects.is_empty() || self.fonts.are_wanted() {
             ctx.request_repaint();
         }
         for action in actions {

@@ -9,6 +9,7 @@ pub mod action;
 pub mod address;
 pub mod app;
 pub mod files;
+mod fonts;
 pub mod link;
 pub mod panel;
 pub mod panels;

@@ -12,6 +12,7 @@ use crate::data::task::Metric;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
 use crate::engine::landscape_report::{PathReport, PlaneReport, SimilarityReport};
 use crate::engine::protocol::cards::{Catalogue, DeviceCard, ModelCard, TaskCard, TaskProblem};
+use crate::engine::protocol::storage::StorageListing;
 use crate::engine::protocol::{Command, Level, MarkedExample};
 use draft::Draft;
 use run::RunView;
@@ -56,6 +57,10 @@ pub struct AppState {
     /// Folders in PEFT's format that people named as points of paths and planes.
     pub adapter_folders: Vec<String>,
     pub engine: EngineView,
+    /// Capsules that are being packed or unpacked, by the number they were asked for under.
+    pub capsules: BTreeMap<usize, CapsuleView>,
+    /// What the program keeps, as it was when somebody looked.
+    pub storage: Option<StorageListing>,
     pub log: VecDeque<LogLine>,
     /// Lines to be shown as toasts, taken out by the frame.
     pub toasts: Vec<(Level, String)>,
@@ -68,7 +73,7 @@ pub struct AppState {
 pub struct EngineView {
     /// `false` until it said that it is there.
     pub ready: bool,
-    /// `idle`, `loading`, `warming up`, `training`, `evaluating`, …
+    /// `idle`, `loading`, `compiling kernels`, `training`, `evaluating`, …
     pub phase: String,
     pub detail: String,
     pub device: String,
@@ -89,6 +94,14 @@ pub struct DownloadView {
     pub eta_secs: Option<f64>,
     /// The folder, or why it failed.
     pub ended: Option<Result<String, String>>,
+}
+
+/// A capsule that is being packed or unpacked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CapsuleView {
+    pub packing: bool,
+    pub done_bytes: u64,
+    pub total_bytes: u64,
 }
 
 /// Text that is or was generated.

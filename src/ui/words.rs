@@ -18,6 +18,9 @@ pub fn duration(secs: f64) -> String {
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
     let mega = bytes as f64 / 1e6;
+    if mega < 1.0 {
+        return format!("{:.0} kB", mega * 1e3);
+    }
     if mega < 1000.0 { format!("{mega:.0} MB") } else { format!("{:.2} GB", mega / 1000.0) }
 }
 

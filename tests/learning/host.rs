@@ -160,6 +160,40 @@ fn a_paused_run_shows_its_buffer_lets_it_be_changed_and_writes_with_its_learners
 }
 
 #[test]
+fn the_buffer_of_a_stopped_run_is_there_again_and_its_losses_have_a_history() {
+    let _alone = without_dropout();
+    let scratch = Scratch::new("host-buffer");
+    let experiment = experiment("i_lora", scratch.path());
+    let mut session = Session::new(scratch.path());
+    // Somebody shows buffers, and does not look at one now.
+    session.send(Command::WatchBuffer { on: false });
+    session.send(Command::Start { run: 0, experiment: Box::new(experiment) });
+    session.wait("replays, though nobody looks", |event| match event {
+        Event::BufferChanged { run: 0, change } => {
+            change.changed.iter().any(|(_, state)| state.replay_count > 0).then_some(())
+        }
+        _ => None,
+    });
+    session.send(Command::Steer { steer: Steer::Stop });
+    let last = session.wait("the stop", |event| match event {
+        Event::Stopped { run: 0, step } => Some(*step),
+        _ => None,
+    });
+    let folder = scratch.join("i_lora-seed5");
+    assert!(!folder.join("buffer.jsonl").exists(), "only a finished run writes it");
+    session.send(Command::OpenRuns { run: 1, folder: folder.display().to_string() });
+    let (buffer, report) = session.wait("the interrupted run", |event| match event {
+        Event::RunOpened { run: 1, resumable: true, buffer, report, .. } => Some((buffer.clone(), report.clone())),
+        _ => None,
+    });
+    let buffer = buffer.expect("the buffer of its checkpoint");
+    assert!(buffer.whole && buffer.step == last && !buffer.added.is_empty() && buffer.capacity > 0);
+    assert!(buffer.added.iter().any(|item| item.state.replay_count > 0 && !item.prompt.is_empty()));
+    let summary = report.unwrap().buffer.unwrap();
+    assert_eq!((summary.len, summary.n_seen), (buffer.added.len(), buffer.n_seen));
+}
+
+#[test]
 fn a_stopped_run_is_resumed_packed_opened_and_explored() {
     let _alone = without_dropout();
     let scratch = Scratch::new("host-stopped");

@@ -1,7 +1,8 @@
 //! The clerk: looks into models, tasks and runs and moves files, while the desk may be training. Needs no tensor.
 
 use super::inbox::{Inbox, Slot};
-use super::{Job, Shared, Teller, lock, logged, message_of, runs};
+use super::storage::{self, Places};
+use super::{Job, Shared, Teller, capsules, caught, lock, logged, message_of, runs};
 use crate::data::tokenizer::Tokenizer;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
 use crate::engine::inspect::{inspect_model, inspect_task, open_tokenizer};
@@ -16,10 +17,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Answers letters until the window is gone.
-pub(super) async fn work(letters: &Inbox<Command>, jobs: &Slot<Job>, shared: &Arc<Shared>, teller: &Teller) {
+pub(super) async fn work(
+    letters: &Inbox<Command>,
+    jobs: &Slot<Job>,
+    places: &Places,
+    shared: &Arc<Shared>,
+    teller: &Teller,
+) {
     let mut clerk = Clerk::default();
     while let Some(command) = letters.receive().await {
-        let answered = catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, jobs, shared, teller)));
+        let answered = if matches!(command, Command::ListStorage | Command::DeleteStored { .. }) {
+            caught(Box::pin(storage::answer(&command, places, shared, teller))).await
+        } else {
+            catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, jobs, shared, teller)))
+        };
         if let Err(panic) = answered {
             clerk = Clerk::default();
             let message = format!("it failed by a fault of the program ({}); nothing was changed", message_of(&*panic));
@@ -51,12 +62,14 @@ impl Clerk {
                 teller.tell(Event::TaskInspected { id: *id, result });
             }
             Command::Download { id, address } => download(*id, address, shared, teller),
+            Command::OpenCapsule { .. } | Command::SaveCapsule { .. } => capsules::begin(command, shared, teller),
             Command::ResumeRun { run, folder } => match runs::queued(*run, Path::new(folder)) {
-                Ok(event) => {
+                Ok((event, experiment)) => {
+                    let hold = shared.holds.of_run(*run, &experiment, Some(Path::new(folder)));
                     // Queued again, it is wanted again.
                     lock(&shared.dropped).remove(&(*run as u64));
                     teller.tell(event);
-                    if !jobs.send(Job::Resume { run: *run, folder: folder.into() }) {
+                    if !jobs.send(Job::Resume { run: *run, folder: folder.into(), hold }) {
                         let message = "the engine's thread has ended: start the program again".into();
                         teller.tell(Event::Failed { run: *run, message });
                     }
@@ -64,7 +77,7 @@ impl Clerk {
                 Err(error) => teller.tell(Event::Failed { run: *run, message: error.to_string() }),
             },
             other => {
-                if let Err(error) = runs::answer(other, teller) {
+                if let Err(error) = runs::answer(other, shared, teller) {
                     teller.tell(refusal(other, &error));
                 }
             }
@@ -94,7 +107,10 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
         return;
     };
     let (address, shared, to) = (address.to_string(), shared.clone(), teller.clone());
+    let target = HubRequest::new(&address, &Path::new(&cache).join("models")).folder();
+    let hold = shared.holds.hold(None, "it is being downloaded", target.ok());
     let spawned = platform::spawn("download", move || async move {
+        let _hold = hold;
         let result = Box::pin(fetch(id, &address, Path::new(&cache), &shared, &to)).await;
         to.tell(match result {
             Ok(folder) => Event::DownloadFinished { id, folder },

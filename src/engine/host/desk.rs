@@ -1,10 +1,11 @@
 //! The desk: the one thread that owns tensors. One job after the other; a job that panics ends alone.
 
+use super::holds::Hold;
 use super::inbox::Inbox;
 use super::{Job, Shared, Teller, caught, lock, message_of};
 use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
-use crate::engine::device::{DeviceChoice, adapters, candidates, lose};
+use crate::engine::device::{AdapterReport, DeviceChoice, adapters, candidates, lose};
 use crate::engine::experiment::load;
 use crate::engine::landscape::shelf::Shelf;
 use crate::engine::prepare::Prepared;
@@ -29,12 +30,12 @@ const DEVICE_SECS: f64 = 1.5;
 pub(super) async fn work(jobs: &Inbox<Job>, shared: &Shared, teller: &Teller) {
     let mut desk = Desk::default();
     while let Some(job) = jobs.receive().await {
-        let control = Control::default();
+        let control = Control::sharing(&shared.unwanted);
         control.watch_buffer(shared.watches_buffer.load(Ordering::SeqCst));
         *lock(&shared.control) = control.clone();
         let run = match &job {
             Job::Run { run, .. } | Job::Resume { run, .. } => Some(*run),
-            Job::Other(_) => None,
+            Job::Other(..) => None,
             #[cfg(test)]
             Job::Die { run } => Some(*run),
         };
@@ -59,7 +60,7 @@ pub(super) async fn work(jobs: &Inbox<Job>, shared: &Shared, teller: &Teller) {
         }
         // What was asked of the run after its last look at the tray needs no run.
         while let Some(command) = control.take() {
-            let late = Job::Other(Box::new(command));
+            let late = Job::Other(Box::new(command), Hold::default());
             if let Err(panic) = caught(Box::pin(desk.carry_out(late, &control, shared, teller))).await {
                 desk = Desk::default();
                 let message =
@@ -117,11 +118,12 @@ impl Desk {
             }
         };
         match job {
-            Job::Run { run, runs, frozen, whole } => {
+            Job::Run { run, runs, frozen, whole, hold } => {
                 if lock(&shared.dropped).remove(&(run as u64)) {
                     return;
                 }
-                let result = Box::pin(self.run((run, runs), *frozen, &whole, (control, shared), &mut emit)).await;
+                let result =
+                    Box::pin(self.run((run, runs), *frozen, &whole, &hold, (control, shared), &mut emit)).await;
                 if let Err(error) = result {
                     self.after(&error);
                     emit(Event::Failed { run, message: error.to_string() });
@@ -129,7 +131,7 @@ impl Desk {
             }
             #[cfg(test)]
             Job::Die { .. } => panic!("dying on purpose"),
-            Job::Resume { run, folder } => {
+            Job::Resume { run, folder, hold: _hold } => {
                 if lock(&shared.dropped).remove(&(run as u64)) {
                     return;
                 }
@@ -138,7 +140,7 @@ impl Desk {
                     emit(Event::Failed { run, message: error.to_string() });
                 }
             }
-            Job::Other(command) => {
+            Job::Other(command, _hold) => {
                 let id = match &*command {
                     Command::MeasurePath { id, .. }
                     | Command::MeasurePlane { id, .. }
@@ -198,6 +200,7 @@ impl Desk {
         (run, runs): (usize, usize),
         frozen: ExperimentConfig,
         whole: &ExperimentConfig,
+        hold: &Hold,
         (control, shared): (&Control, &Shared),
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), EngineError> {
@@ -207,6 +210,7 @@ impl Desk {
         }
         let name = format!("{}-seed{}", frozen.methods.first().map_or("run", |method| method.name()), frozen.seed);
         let folder = RunFolder::create(Path::new(&frozen.output), &name, &frozen)?;
+        hold.add(folder.path());
         let command = format!("thalweg run {}", folder.path().join(CONFIG_FILE).display());
         let mut run = Run::new(frozen, (run, runs), prepared, Some(folder), command)?;
         run.execute(control, emit).await.map(|ending: Ending| drop(ending))
@@ -238,15 +242,23 @@ impl Desk {
     ) -> Result<(), EngineError> {
         match command {
             Command::FindDevices => {
-                emit(Event::PhaseStarted { phase: "measuring devices".into(), detail: String::new() });
-                let devices = find_devices().await?;
+                let devices = find_devices(emit).await?;
                 emit(Event::DevicesFound { devices });
                 Ok(())
             }
+            Command::Generate { id, sources, .. } if control.is_unwanted(*id) => {
+                writer::leave_out(*id, 0..sources.len(), emit);
+                Ok(())
+            }
+            Command::Mark { id, .. } if control.is_unwanted(*id) => Ok(()),
             Command::Generate { id, prompt, sources, sampling, experiment } => {
                 let prepared = self.prepare(experiment, emit).await?;
                 emit(Event::PhaseStarted { phase: "generating".into(), detail: String::new() });
                 for (index, source) in sources.iter().enumerate() {
+                    if control.is_unwanted(*id) {
+                        writer::leave_out(*id, index..sources.len(), emit);
+                        break;
+                    }
                     let overlay = self.overlay(source, &prepared)?;
                     let mut tell = |text: &str, done: bool, tokens_per_sec: f64| {
                         let text = text.to_string();
@@ -311,35 +323,81 @@ impl Desk {
     }
 }
 
-/// All devices of the machine with the time of a small model's LoRA step.
-async fn find_devices() -> Result<Vec<DeviceCard>, EngineError> {
+/// All devices of the machine with the time of a small model's LoRA step. One that fails, however badly, says so and leaves the
+/// others alone.
+async fn find_devices(emit: &mut dyn FnMut(Event)) -> Result<Vec<DeviceCard>, EngineError> {
     let (shape, workload) = (bench::stories260k()?, bench::Workload::small());
-    let mut cards = Vec::new();
-    let mut settings = vec![("cpu".to_string(), None)];
-    settings.extend(adapters().await.into_iter().map(|adapter| (format!("webgpu:{}", adapter.index), Some(adapter))));
-    for (setting, adapter) in settings {
-        let mut card = DeviceCard { setting: setting.clone(), ..DeviceCard::default() };
-        if let Some(adapter) = &adapter {
-            card.name.clone_from(&adapter.name);
-            let software = if adapter.is_software() { ", a software renderer" } else { "" };
-            card.detail = format!("{} on {}{software}; driver {}", adapter.kind, adapter.backend, adapter.driver);
+    let mut cards = vec![DeviceCard { setting: "cpu".into(), ..DeviceCard::default() }];
+    match caught(Box::pin(adapters())).await {
+        Ok(found) => cards.extend(found.iter().map(card_of)),
+        Err(panic) => {
+            let message = format!(
+                "the graphics drivers cannot be asked for their devices ({}): only the CPU was measured. Update the drivers to use a GPU",
+                message_of(&*panic)
+            );
+            emit(Event::Warned { message });
         }
-        let opened = match DeviceChoice::parse(&setting) {
-            Ok(choice) => candidates(&choice).await,
-            Err(error) => Err(error),
-        };
-        match opened.map(|mut list| list.pop()) {
-            Ok(Some(device)) => {
-                card.name.clone_from(&device.name);
-                match bench::measure_step(&device, &shape, &workload, "seq", bench::Budget::Secs(DEVICE_SECS)).await {
-                    Ok(timing) => card.step_secs = Some(timing.median_secs),
-                    Err(error) => card.error = Some(error.to_string()),
-                }
-            }
-            Ok(None) => card.error = Some("it is not there any more".into()),
-            Err(error) => card.error = Some(error.to_string()),
-        }
-        cards.push(card);
+    }
+    for card in &mut cards {
+        let detail = if card.name.is_empty() { card.setting.clone() } else { card.name.clone() };
+        emit(Event::PhaseStarted { phase: "measuring devices".into(), detail });
+        let setting = card.setting.clone();
+        measured(card, async {
+            let choice = DeviceChoice::parse(&setting)?;
+            let gone = || EngineError::Device("it is not there any more".into());
+            let device = candidates(&choice).await?.pop().ok_or_else(gone)?;
+            let budget = bench::Budget::Secs(DEVICE_SECS);
+            let timing = bench::measure_step(&device, &shape, &workload, "seq", budget).await?;
+            Ok((device.name, timing.median_secs))
+        })
+        .await;
     }
     Ok(cards)
+}
+
+/// What is known of an adapter before it is opened.
+fn card_of(adapter: &AdapterReport) -> DeviceCard {
+    let software = if adapter.is_software() { ", a software renderer" } else { "" };
+    DeviceCard {
+        setting: format!("webgpu:{}", adapter.index),
+        name: adapter.name.clone(),
+        detail: format!("{} on {}{software}; driver {}", adapter.kind, adapter.backend, adapter.driver),
+        ..DeviceCard::default()
+    }
+}
+
+/// Notes on a card what came of its measurement: a time, or why there is none. Drivers fail by panics, too.
+async fn measured(card: &mut DeviceCard, work: impl Future<Output = Result<(String, f64), EngineError>>) {
+    match caught(Box::pin(work)).await {
+        Ok(Ok((name, secs))) => (card.name, card.step_secs) = (name, Some(secs)),
+        Ok(Err(error)) => card.error = Some(error.to_string()),
+        Err(panic) => {
+            card.error = Some(format!(
+                "its driver failed while it was measured ({}): choose another device, or update the driver",
+                message_of(&*panic)
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_falls_over_spoils_its_own_card_only() {
+        let mut cards = ["cpu", "webgpu:0", "webgpu:1"]
+            .map(|setting| DeviceCard { setting: setting.into(), ..DeviceCard::default() });
+        let [cpu, bad, lost] = &mut cards;
+        let all = async {
+            measured(bad, async { panic!("validation error in queue submit") }).await;
+            measured(lost, async { Err(EngineError::Device("it was lost".into())) }).await;
+            measured(cpu, async { Ok(("CPU (2 threads)".into(), 0.25)) }).await;
+        };
+        platform::block_on(all).unwrap();
+        assert_eq!((cards[0].name.as_str(), cards[0].step_secs), ("CPU (2 threads)", Some(0.25)));
+        let error = cards[1].error.clone().unwrap();
+        assert!(error.contains("validation error in queue submit") && error.contains("another device"), "{error}");
+        assert!(cards[2].error.as_ref().unwrap().contains("it was lost") && cards[2].step_secs.is_none());
+    }
 }

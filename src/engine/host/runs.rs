@@ -1,30 +1,27 @@
 //! Run folders and capsules as a window opens, renames, packs and deletes them.
 
-use super::{Teller, logged};
+use super::{Shared, Teller, lock};
 use crate::continual::find;
 use crate::continual::replay::ReplayBuffer;
 use crate::engine::EngineError;
+use crate::engine::config::ExperimentConfig;
 use crate::engine::protocol::buffer::{BufferChange, BufferWatch};
 use crate::engine::protocol::{Command, Event};
 use crate::engine::report::{RunReport, StepReport};
 use crate::engine::run::{read_interrupted, written_adapters};
-use crate::engine::run_folder::{BUFFER_FILE, CHECKPOINT_FILE, CONFIG_FILE, REPORT_JSON, RunFolder};
+use crate::engine::run_folder::{BUFFER_FILE, CHECKPOINT_FILE, CONFIG_FILE, RunFolder};
 use crate::io::IoError;
 use crate::io::atomic::write_file;
-use crate::io::capsule;
-use crate::platform::{self, fs};
-use sha2::{Digest as _, Sha256};
+use crate::platform::fs;
 use std::path::{Path, PathBuf};
 
 /// A title that somebody gave a run; the configuration in the folder stays frozen.
 const TITLE_FILE: &str = "title.txt";
 
 /// Answers a command about runs.
-pub(super) fn answer(command: &Command, teller: &Teller) -> Result<(), EngineError> {
+pub(super) fn answer(command: &Command, shared: &Shared, teller: &Teller) -> Result<(), EngineError> {
     match command {
         Command::OpenRuns { run, folder } => open_all(*run, Path::new(folder), teller),
-        Command::OpenCapsule { run, path } => open_capsule(*run, Path::new(path), teller),
-        Command::SaveCapsule { folder, path, .. } => save_capsule(Path::new(folder), Path::new(path), teller),
         Command::RenameRun { run, folder, title } => {
             let folder = run_folder(Path::new(folder))?;
             write_file(&folder.join(TITLE_FILE), title.trim().as_bytes())?;
@@ -38,6 +35,9 @@ pub(super) fn answer(command: &Command, teller: &Teller) -> Result<(), EngineErr
         }
         Command::DeleteRun { run, folder } => {
             let folder = run_folder(Path::new(folder))?;
+            if let Some(why) = shared.holds.why(&folder, &lock(&shared.dropped).clone()) {
+                return Err(EngineError::Run(format!("{} was not deleted: {why}", folder.display())));
+            }
             fs::remove_dir_all(&folder).map_err(|error| refused(&folder, &error))?;
             teller.tell(Event::RunDeleted { run: *run });
             Ok(())
@@ -46,24 +46,38 @@ pub(super) fn answer(command: &Command, teller: &Teller) -> Result<(), EngineErr
     }
 }
 
-fn refused(path: &Path, error: &std::io::Error) -> EngineError {
+pub(super) fn refused(path: &Path, error: &std::io::Error) -> EngineError {
     EngineError::Run(format!("{} cannot be used: {error}", path.display()))
 }
 
 /// The folder, if it is a run's: nothing else is ever deleted or written to.
-fn run_folder(folder: &Path) -> Result<PathBuf, EngineError> {
+pub(super) fn run_folder(folder: &Path) -> Result<PathBuf, EngineError> {
     if fs::is_file(&folder.join(CONFIG_FILE)) {
         return Ok(folder.to_path_buf());
     }
     Err(EngineError::Run(format!("{} is no run's folder: {CONFIG_FILE} is missing there", folder.display())))
 }
 
+fn given_title(folder: &Path) -> Option<String> {
+    fs::read_to_string(folder.join(TITLE_FILE)).ok().filter(|title| !title.trim().is_empty())
+}
+
+/// What people call the run in this folder, if there is one.
+pub(super) fn title_of(folder: &Path) -> Option<String> {
+    given_title(folder).or_else(|| {
+        let (_, experiment) = RunFolder::open(folder).ok()?;
+        let method = experiment.methods.first()?.name();
+        let label = find(method).map_or(method, |entry| entry.label);
+        Some(format!("{label}, seed {}", experiment.seed))
+    })
+}
+
 /// A run that waits for its turn to go on, with the settings that it was begun with.
-pub(super) fn queued(run: usize, folder: &Path) -> Result<Event, EngineError> {
+pub(super) fn queued(run: usize, folder: &Path) -> Result<(Event, ExperimentConfig), EngineError> {
     let (_, experiment) = RunFolder::open(folder)?;
     let method = experiment.methods.first().map(|method| method.name().to_string()).unwrap_or_default();
     let method_label = find(&method).map_or(method, |entry| entry.label.to_string());
-    Ok(Event::RunQueued { run, method_label, experiment: Box::new(experiment) })
+    Ok((Event::RunQueued { run, method_label, experiment: Box::new(experiment.clone()) }, experiment))
 }
 
 /// A run's folder, or all runs in a folder.
@@ -97,20 +111,29 @@ fn open_all(first: usize, folder: &Path, teller: &Teller) -> Result<(), EngineEr
 
 /// Everything that a folder tells of its run. `shown` is where it lives; `None` for a capsule,
 /// which is for looking at.
-fn open(run: usize, folder: &Path, shown: Option<&Path>) -> Result<Event, EngineError> {
+pub(super) fn open(run: usize, folder: &Path, shown: Option<&Path>) -> Result<Event, EngineError> {
     let (opened, experiment) = RunFolder::open(folder)?;
     let finished = opened.report()?;
+    // The buffer of a run that goes on or was interrupted is in its checkpoint; only a finished run has it in a file.
+    let mut in_checkpoint = None;
     let (report, steps, steps_total, resumable): (Option<RunReport>, Vec<StepReport>, u64, bool) = match finished {
         Some(report) => {
             let steps = report.steps.clone();
             (Some(report), steps, 0, false)
         }
         None => match read_interrupted(&opened, &experiment)? {
-            Some(known) => (Some(known.report), known.steps, known.steps_total, true),
+            Some(known) => {
+                in_checkpoint = known.buffer;
+                (Some(known.report), known.steps, known.steps_total, true)
+            }
             None => (None, Vec::new(), 0, fs::is_there(&folder.join(CHECKPOINT_FILE))),
         },
     };
-    let title = fs::read_to_string(folder.join(TITLE_FILE)).ok().filter(|title| !title.trim().is_empty());
+    let buffer = match in_checkpoint {
+        Some((buffer, step)) => BufferWatch::default().difference(&buffer, step),
+        None => buffer(folder)?,
+    };
+    let title = given_title(folder);
     let report = report.map(|mut report| {
         report.title = title.unwrap_or_else(|| format!("{}, seed {}", report.method_label, report.seed));
         Box::new(report)
@@ -122,7 +145,7 @@ fn open(run: usize, folder: &Path, shown: Option<&Path>) -> Result<Event, Engine
         report,
         steps_total: steps_total.max(steps.last().map_or(0, |step| step.step)),
         steps,
-        buffer: buffer(folder)?.map(Box::new),
+        buffer: buffer.map(Box::new),
         adapters: written_adapters(folder),
         resumable: resumable && shown.is_some(),
     })
@@ -140,54 +163,4 @@ fn buffer(folder: &Path) -> Result<Option<BufferChange>, EngineError> {
         ReplayBuffer::from_jsonl(&text).map_err(|error| EngineError::Run(format!("{}: {error}", file.display())))?;
     let last = buffer.items().iter().filter_map(|item| item.last_replay_step).max().unwrap_or(0);
     Ok(BufferWatch::default().difference(&buffer, last))
-}
-
-fn save_capsule(folder: &Path, path: &Path, teller: &Teller) -> Result<(), EngineError> {
-    let folder = run_folder(folder)?;
-    // Before its end all that a run has measured is in its checkpoint.
-    let with_checkpoint = !fs::is_file(&folder.join(REPORT_JSON));
-    let summary = capsule::save(&folder, with_checkpoint, path, &mut |_, _| true)
-        .map_err(|error| EngineError::Run(error.to_string()))?;
-    teller.tell(logged(format!("packed {} files", summary.files)));
-    teller.tell(Event::Exported { what: "the capsule".into(), path: path.display().to_string() });
-    Ok(())
-}
-
-/// Unpacks a capsule into the cache, so that its adapters can be used too, and opens it from there.
-fn open_capsule(run: usize, path: &Path, teller: &Teller) -> Result<(), EngineError> {
-    let cache = platform::cache_folder().unwrap_or_else(std::env::temp_dir).join("capsules");
-    fs::create_dir_all(&cache).map_err(|error| refused(&cache, &error))?;
-    let file = fs::File::open(path).map_err(|error| refused(path, &error))?;
-    let inside = cache.join(unpacked_name(path, &file.metadata().map_err(|error| refused(path, &error))?));
-    // Opened before, and not changed since: it lies there already.
-    if let Ok(event) = open(run, &inside, None) {
-        teller.tell(event);
-        return Ok(());
-    }
-    let clear = || match fs::remove_dir_all(&inside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(refused(&inside, &error)),
-        _ => Ok(()),
-    };
-    clear()?;
-    let unpacked = capsule::unpack(std::io::BufReader::new(file), &inside, &mut |_, _| true)
-        .map_err(|error| EngineError::Run(format!("{}: {error}", path.display())))
-        .and_then(|_| open(run, &inside, None));
-    match unpacked {
-        Ok(event) => teller.tell(event),
-        Err(error) => {
-            // What cannot be opened is not kept either.
-            clear()?;
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-/// One folder for one state of one capsule.
-fn unpacked_name(path: &Path, file: &fs::Metadata) -> String {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let mut hasher = Sha256::new();
-    hasher.update(whole.to_string_lossy().as_bytes());
-    hasher.update(format!("{} {:?}", file.len(), file.modified().ok()));
-    hasher.finalize().iter().take(12).fold(String::new(), |name, byte| name + &format!("{byte:02x}"))
 }

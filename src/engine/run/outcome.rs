@@ -2,11 +2,13 @@
 
 use super::{Gathered, Run};
 use crate::continual::Learnt;
+use crate::continual::replay::ReplayBuffer;
 use crate::engine::EngineError;
 use crate::engine::config::ExperimentConfig;
 use crate::engine::evaluator::read;
 use crate::engine::report::{BufferSummary, RunReport, StepReport, TaskSummary, thin_steps};
 use crate::engine::run_folder::RunFolder;
+use crate::engine::trainer::Position;
 use crate::model::{Adapter, PlainAdapter};
 use crate::platform::{self, fs};
 use std::path::Path;
@@ -86,14 +88,18 @@ impl Run {
             command: self.gathered.command.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
             started_unix: self.gathered.started_unix,
-            buffer: self.trainer.buffer().map(|buffer| BufferSummary {
-                capacity: buffer.capacity(),
-                len: buffer.len(),
-                n_seen: buffer.n_seen(),
-                shares: buffer.task_shares(),
-            }),
+            buffer: self.trainer.buffer().map(summary),
             warnings: self.prepared.warnings.iter().chain(&self.gathered.by_hand).cloned().collect(),
         })
+    }
+}
+
+fn summary(buffer: &ReplayBuffer) -> BufferSummary {
+    BufferSummary {
+        capacity: buffer.capacity(),
+        len: buffer.len(),
+        n_seen: buffer.n_seen(),
+        shares: buffer.task_shares(),
     }
 }
 
@@ -106,6 +112,8 @@ pub struct Interrupted {
     pub steps_total: u64,
     /// Where the checkpoint is an older one.
     pub warning: Option<String>,
+    /// The replay buffer and the step it is of, for methods that keep one.
+    pub buffer: Option<(ReplayBuffer, u64)>,
 }
 
 /// What an interrupted run had gathered by its last checkpoint, without loading its model: the report as far as it is known, all
@@ -116,6 +124,8 @@ pub struct Interrupted {
 pub fn read_interrupted(folder: &RunFolder, config: &ExperimentConfig) -> Result<Option<Interrupted>, EngineError> {
     let Some((checkpoint, warning)) = folder.checkpoint()? else { return Ok(None) };
     let gathered: Gathered = checkpoint.get_state("gathered")?;
+    let position: Position = checkpoint.get_state("position")?;
+    let buffer: Option<ReplayBuffer> = checkpoint.get_state("buffer")?;
     let Some(method) = config.methods.first() else { return Ok(None) };
     let (entry, _) = method.resolve()?;
     let chance = |task| gathered.learners.first().and_then(|learner| learner.matrix.chance(task));
@@ -147,9 +157,12 @@ pub fn read_interrupted(folder: &RunFolder, config: &ExperimentConfig) -> Result
         version: env!("CARGO_PKG_VERSION").to_string(),
         started_unix: gathered.started_unix,
         warnings: gathered.by_hand.clone(),
+        total_tokens: position.tokens,
+        buffer: buffer.as_ref().map(summary),
         ..RunReport::default()
     };
-    Ok(Some(Interrupted { report, steps: gathered.steps, steps_total: gathered.steps_total, warning }))
+    let buffer = buffer.map(|buffer| (buffer, position.step));
+    Ok(Some(Interrupted { report, steps: gathered.steps, steps_total: gathered.steps_total, warning, buffer }))
 }
 
 /// The adapters in a run's folder: task index, learner, path; in the order of tasks.

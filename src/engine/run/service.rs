@@ -7,7 +7,7 @@ use crate::continual::replay::{ReplayBuffer, ReplayItem, ReplayPolicy};
 use crate::engine::buffer_map::map_buffer;
 use crate::engine::control::Control;
 use crate::engine::evaluator::read;
-use crate::engine::protocol::buffer::{BufferEdit, BufferPreview, BufferWatch};
+use crate::engine::protocol::buffer::{ALWAYS_TOLD, BufferEdit, BufferPreview, BufferWatch};
 use crate::engine::protocol::{AdapterSource, Command, Event};
 use crate::engine::{EngineError, writer};
 use crate::io::peft;
@@ -50,8 +50,13 @@ impl Run {
                 Ok(())
             }
             Command::MapBuffer => self.tell_map(emit).await,
+            Command::Mark { id, .. } if control.is_unwanted(*id) => Ok(()),
             Command::Generate { id, prompt, sources, sampling, .. } => {
                 for (index, source) in sources.iter().enumerate() {
+                    if control.is_unwanted(*id) {
+                        writer::leave_out(*id, index..sources.len(), emit);
+                        break;
+                    }
                     let overlay = self.overlay(source)?;
                     let mut tell = |text: &str, done: bool, tokens_per_sec: f64| {
                         let text = text.to_string();
@@ -159,13 +164,14 @@ impl Run {
         Ok(buffer.items().iter().map(|item| item.id).collect())
     }
 
-    /// Tells what changed in the buffer, if somebody looks at it and it is time.
+    /// Tells what changed in the buffer, if somebody looks at it (or may look later, and it is small) and it is time.
     pub(super) fn tell_buffer(&mut self, control: &Control, emit: Sink<'_>) {
-        if !control.watches_buffer() {
+        let Some(buffer) = self.trainer.buffer() else { return };
+        let small = buffer.len() <= ALWAYS_TOLD && control.follows_buffer();
+        if !small && !control.watches_buffer() {
             self.watch = None;
             return;
         }
-        let Some(buffer) = self.trainer.buffer() else { return };
         if platform::now_secs() - self.last_watch < WATCH_SECS {
             return;
         }
@@ -260,6 +266,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::SaveCapsule { .. } => "saving the capsule",
         Command::RenameRun { .. } => "renaming the run",
         Command::DeleteRun { .. } => "deleting the run",
+        Command::DeleteStored { .. } => "making room",
         Command::FindDevices => "measuring the devices",
         _ => "this",
     }

@@ -38,6 +38,15 @@ extern "C" {
     fn keep(path: &str, content: &JsValue) -> Promise;
     #[wasm_bindgen(js_namespace = thalweg)]
     fn forget(path: &str) -> Promise;
+    /// A browser without it, or a page that may not ask, throws.
+    #[wasm_bindgen(js_namespace = ["navigator", "storage"], catch)]
+    fn estimate() -> std::result::Result<Promise, JsValue>;
+}
+
+pub async fn storage_estimate() -> Option<(u64, u64)> {
+    let told = JsFuture::from(estimate().ok()?).await.ok()?;
+    let number = |name: &str| js_sys::Reflect::get(&told, &JsValue::from_str(name)).ok()?.as_f64();
+    Some((number("usage")? as u64, number("quota")? as u64))
 }
 
 /// A `Blob` or `File`, read in slices. An open file counts as what may go to another thread; here there is one only.

@@ -95,6 +95,10 @@ impl App {
             }
             Effect::Palette => self.palette.toggle(),
             Effect::Sheet => self.sheet = !self.sheet,
+            Effect::Storage => {
+                self.storage = true;
+                self.send(Command::ListStorage);
+            }
             Effect::Welcome(on) => (self.welcome, self.welcome_anyway) = (on, on),
             Effect::CloseWindow => ctx.send_viewport_cmd(ViewportCommand::Close),
         }

@@ -34,6 +34,8 @@ pub enum Effect {
     TextSize(f32),
     Palette,
     Sheet,
+    /// What is kept, and how much.
+    Storage,
     Welcome(bool),
     CloseWindow,
 }
@@ -212,6 +214,7 @@ fn open_and_save(state: &AppState, session: &Session) -> Vec<Entry> {
             .when(run.is_some_and(|run| !run.adapters.is_empty())),
         save("save.window", "Export a picture of the window (PNG)", Output::Window),
     ];
+    entries.push(entry(GROUP, "storage", "Storage", Effect::Storage).when(state.engine.ready));
     if platform::address().is_some() {
         entries.push(save("save.link", "Copy a link to this page with the settings of the form", Output::Link));
     }

@@ -1,6 +1,7 @@
 //! Questions that lie over the window until they are answered: one at a time.
 
 use super::App;
+use crate::engine::protocol::storage::StoredItem;
 use crate::engine::protocol::{Command, Event};
 use crate::ui::action::Purpose;
 use crate::ui::state::run::RunStatus;
@@ -13,6 +14,8 @@ use egui::{Button, Context, Id, Modal, RichText, Ui};
 pub enum Dialogue {
     /// Delete this run?
     Delete(usize),
+    /// Delete this, which the program keeps?
+    Stored(StoredItem),
     /// What is in this folder, which holds none of the files that would tell?
     Folder(String),
 }
@@ -20,6 +23,7 @@ pub enum Dialogue {
 /// What somebody answered.
 enum Answer {
     Delete(usize),
+    DeleteStored(String),
     Open(Purpose, String),
     Nothing,
 }
@@ -34,6 +38,8 @@ impl App {
             ui.set_width(400.0_f32.min(ctx.content_rect().width() - 64.0));
             match &dialogue {
                 Dialogue::Delete(run) => self.ask_delete(ui, &theme, *run, fresh),
+                Dialogue::Stored(item) => super::storage::ask(ui, &theme, item, fresh)
+                    .map(|delete| if delete { Answer::DeleteStored(item.path.clone()) } else { Answer::Nothing }),
                 Dialogue::Folder(path) => ask_folder(ui, path),
             }
         });
@@ -43,6 +49,7 @@ impl App {
         self.dialogue_fresh = true;
         match answer {
             Answer::Delete(run) => self.delete(run),
+            Answer::DeleteStored(path) => self.send(Command::DeleteStored { path }),
             Answer::Open(purpose, path) => self.opened(&purpose, vec![path]),
             Answer::Nothing => {}
         }

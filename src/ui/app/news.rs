@@ -18,6 +18,7 @@ enum News {
     Deleted(usize),
     Downloaded,
     Died,
+    Listed,
     Other,
 }
 
@@ -32,6 +33,7 @@ fn news(event: &Event) -> News {
         Event::RunDeleted { run } => News::Deleted(*run),
         Event::DownloadFinished { .. } => News::Downloaded,
         Event::EngineDied { .. } => News::Died,
+        Event::StorageListed { .. } => News::Listed,
         _ => News::Other,
     }
 }
@@ -72,6 +74,10 @@ impl App {
             News::Died => {
                 self.interrupted(folder);
                 self.begin_anew();
+            }
+            News::Listed => {
+                let deleted = self.state.storage.as_ref().and_then(|listing| listing.deleted.clone());
+                self.no_longer_interrupted(deleted.as_ref());
             }
             News::Other => {}
         }

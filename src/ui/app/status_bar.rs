@@ -1,16 +1,21 @@
 //! The bar at the bottom: device, model, memory, what is being done, how fast, how long still.
 
+use super::commands::Effect;
 use crate::engine::config::BUILTIN_MODEL;
+use crate::engine::protocol::Command;
 use crate::platform;
+use crate::ui::action::Action;
 use crate::ui::state::AppState;
 use crate::ui::state::run::RunStatus;
 use crate::ui::theme::Theme;
 use crate::ui::words;
 use egui::text::LayoutJob;
-use egui::{Frame, Label, Margin, Panel, ProgressBar, RichText, Role, Stroke, TextFormat, TextStyle, Ui, WidgetInfo};
+use egui::{
+    Button, Frame, Label, Margin, Panel, ProgressBar, RichText, Role, Stroke, TextFormat, TextStyle, Ui, WidgetInfo,
+};
 
 /// Draws the bar; gives its height.
-pub fn show(ui: &mut Ui, theme: &Theme, state: &AppState) -> f32 {
+pub fn show(ui: &mut Ui, theme: &Theme, state: &AppState, effects: &mut Vec<Effect>) -> f32 {
     let frame = Frame::new().fill(theme.card()).inner_margin(Margin::symmetric(10, 4));
     let bar = Panel::bottom("status bar").frame(frame).show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
@@ -22,6 +27,11 @@ pub fn show(ui: &mut Ui, theme: &Theme, state: &AppState) -> f32 {
             }
             phase(ui, theme, state);
             speed(ui, theme, state);
+            capsules(ui, theme, state, effects);
+            let storage = ui.add_enabled(state.engine.ready, Button::new("Storage").small());
+            if storage.on_hover_text("What the program keeps, how large it is, and a way to delete it.").clicked() {
+                effects.push(Effect::Storage);
+            }
         });
     });
     bar.response.rect.height()
@@ -96,6 +106,21 @@ fn phase(ui: &mut Ui, theme: &Theme, state: &AppState) {
         ui.label(percent);
     }
     ui.add_space(Theme::GROUP_GAP - Theme::GAP);
+}
+
+/// Capsules that are being packed or unpacked, with a way out where the engine can hear it.
+fn capsules(ui: &mut Ui, theme: &Theme, state: &AppState, effects: &mut Vec<Effect>) {
+    for (run, view) in &state.capsules {
+        let (doing, cancel) =
+            if view.packing { ("Packing", "Cancel packing") } else { ("Unpacking", "Cancel unpacking") };
+        let part = view.done_bytes as f64 / view.total_bytes.max(1) as f64;
+        let done = format!("{:.0} % of {}", part * 100.0, words::bytes(view.total_bytes));
+        fact(ui, theme, &format!("{doing} a capsule"), &done);
+        // In a browser the engine is deaf until it is done: it has no threads.
+        if platform::can_block() && ui.small_button(cancel).clicked() {
+            effects.push(Effect::Do(Action::Send(Box::new(Command::CancelCapsule { run: *run }))));
+        }
+    }
 }
 
 fn speed(ui: &mut Ui, theme: &Theme, state: &AppState) {

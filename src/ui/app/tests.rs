@@ -5,6 +5,7 @@ mod course;
 mod keyboard;
 mod opening;
 mod resuming;
+mod storage;
 
 use super::App;
 use crate::engine::protocol::{Command, Event};

@@ -1,9 +1,11 @@
 //! The one place where an event changes what is shown.
 
-use super::AppState;
 use super::run::{RunStatus, RunView};
+use super::{AppState, CapsuleView};
+use crate::engine::protocol::storage::StorageListing;
 use crate::engine::protocol::{Event, Level};
 use crate::engine::report::{RunReport, StepReport};
+use std::path::Path;
 
 impl AppState {
     /// Takes in an event. Events about a run that is not known are ignored.
@@ -173,6 +175,13 @@ impl AppState {
                 self.tell(now_secs, Level::Info, format!("{what} written to {path}"));
                 self.toasts.push((Level::Info, format!("{what} written to {path}")));
             }
+            Event::CapsuleProgressed { run, packing, done_bytes, total_bytes } => {
+                self.capsules.insert(run, CapsuleView { packing, done_bytes, total_bytes });
+            }
+            Event::CapsuleEnded { run } => {
+                self.capsules.remove(&run);
+            }
+            Event::StorageListed { listing } => self.take_storage(*listing),
             Event::BufferChanged { run, change } => self.with_run(run, |view| view.buffer.apply(*change)),
             Event::BufferMapped { run, map } => self.with_run(run, |view| view.buffer.map = Some(*map)),
             Event::BufferPreviewed { run, preview } => {
@@ -256,10 +265,25 @@ impl AppState {
                     self.end_run(run, RunStatus::Failed(message.clone()));
                 }
                 self.engine.phase = "idle".into();
+                self.capsules.clear();
                 self.fail_unfinished(&message);
                 self.tell(now_secs, Level::Error, message);
             }
         }
+    }
+
+    /// What is kept; a run that was deleted there is gone here as well.
+    fn take_storage(&mut self, listing: StorageListing) {
+        if let Some(path) = &listing.deleted {
+            let is_gone =
+                |run: &&RunView| run.folder.as_ref().is_some_and(|folder| Path::new(folder) == Path::new(path));
+            let gone: Vec<usize> = self.runs.iter().filter(is_gone).map(|run| run.number).collect();
+            for run in gone {
+                self.runs.retain(|view| view.number != run);
+                self.forget_choice(run);
+            }
+        }
+        self.storage = Some(listing);
     }
 
     /// What the engine was asked and has not answered, it will not answer any more.

@@ -4,7 +4,7 @@ use super::Scene;
 use super::choice::{Choice, Wish};
 use super::edits::NOT_ACTIVE;
 use super::reading::{Reading, counted, grouped, task_name};
-use crate::engine::protocol::buffer::BufferItem;
+use crate::engine::protocol::buffer::{ALWAYS_TOLD, BufferItem};
 use crate::ui::action::Action;
 use crate::ui::panel::{Context, PanelKind};
 use crate::ui::state::buffer::ItemReading;
@@ -136,17 +136,27 @@ fn tokens(count: usize) -> String {
     counted(count as u64, "token", "tokens")
 }
 
+/// Histories are not written to the disk, and those of large buffers are kept only while somebody looks.
+fn why_no_history(scene: &Scene<'_>, item: &BufferItem) -> String {
+    if item.state.replay_count == 0 {
+        return "It was not replayed yet. Its history begins with the first replay.".into();
+    }
+    match (scene.editable, scene.run.buffer.items.len() > ALWAYS_TOLD) {
+        (true, false) => "Its history begins with its next replay.".into(),
+        (true, true) => format!(
+            "Its history begins with its next replay: in a buffer of more than {} items, losses are noted while this panel is open.",
+            grouped(ALWAYS_TOLD as u64)
+        ),
+        (false, _) => "Its last losses are known, not those before: a history is noted while a run goes on.".into(),
+    }
+}
+
 /// Both losses over the steps, with a tick for every replay that was seen.
 fn history(ui: &mut Ui, scene: &Scene<'_>, item: &BufferItem) {
     let theme = scene.theme;
     let readings: &[ItemReading] = scene.run.buffer.history.get(&item.id).map_or(&[], Vec::as_slice);
     if readings.is_empty() {
-        let note = if item.state.replay_count == 0 {
-            "It was not replayed yet. Its history begins with the first replay."
-        } else {
-            "Its history begins with its next replay: losses are noted while this panel is open."
-        };
-        ui.label(RichText::new(note).color(theme.muted()));
+        ui.label(RichText::new(why_no_history(scene, item)).color(theme.muted()));
         return;
     }
     let seen = format!(
@@ -211,8 +221,30 @@ fn history(ui: &mut Ui, scene: &Scene<'_>, item: &BufferItem) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::arrangement::Arrangement;
     use super::*;
     use crate::ui::sample;
+
+    #[test]
+    fn it_says_why_there_is_no_history() {
+        let state = sample::state();
+        let mut run = state.runs.into_iter().nth(1).unwrap();
+        let (mut item, arrangement) = (run.buffer.items.values().next().unwrap().clone(), Arrangement::default());
+        let why = |run: &RunView, item: &BufferItem, editable: bool| {
+            let theme = Theme::default();
+            let scene = Scene { run, theme, arrangement: &arrangement, editable, two_learners: true, wide: true };
+            why_no_history(&scene, item)
+        };
+        item.state.replay_count = 0;
+        assert!(why(&run, &item, true).contains("not replayed yet"));
+        item.state.replay_count = 3;
+        assert_eq!(why(&run, &item, true), "Its history begins with its next replay.");
+        assert!(why(&run, &item, false).contains("while a run goes on"));
+        for id in 0..=ALWAYS_TOLD as u64 {
+            run.buffer.items.insert(100_000 + id, item.clone());
+        }
+        assert!(why(&run, &item, true).contains("more than 1,000 items, losses are noted while this panel is open"));
+    }
 
     #[test]
     fn the_age_in_tasks_counts_those_that_began_since() {

@@ -47,8 +47,8 @@ pub fn show(ui: &mut Ui, context: &mut Context<'_>) -> bool {
             message(ui, *context.theme, "The buffer is still empty", about, |_| {});
         }
         (_, Some(folder)) => {
-            let about = "Items are told only while somebody looks, and nobody did while this run went on. Its folder may hold \
-                         the buffer of its last checkpoint.";
+            let about = "Items of a large buffer are told only while somebody looks, and nobody did while this run went on. \
+                         Its folder holds the buffer of its last checkpoint, if it came to one.";
             message(ui, *context.theme, "The items of this run are not loaded", about, |ui| {
                 if ui.button("Read the run's folder").clicked() {
                     let command = Command::OpenRuns { run: run.number, folder: folder.clone() };
