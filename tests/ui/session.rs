@@ -127,3 +127,25 @@ fn a_window_closed_in_the_middle_is_resumed_at_the_next_start() {
     assert!(done > 0, "it goes on from its checkpoint");
     stage.wait("the end", 120, |state| (state.runs[0].status == RunStatus::Finished).then_some(()));
 }
+
+#[test]
+fn what_is_kept_is_listed_and_deleted_when_somebody_says_so() {
+    let scratch = Scratch::new("kept");
+    let run = scratch.0.join("runs/by-hand");
+    std::fs::create_dir_all(&run).unwrap();
+    std::fs::write(run.join("metrics.csv"), vec![b'1'; 2_000_000]).unwrap();
+    let mut stage = Stage::on(scratch, [1200.0, 800.0], Session::default(), false);
+    stage.wait("the engine", 60, |state| state.engine.ready.then_some(()));
+    stage.click("Storage");
+    let lists = |state: &thalweg::ui::state::AppState| {
+        state.storage.as_ref().map(|listing| listing.items.iter().any(|item| item.name == "by-hand"))
+    };
+    stage.wait("the list", 60, |state| lists(state).filter(|listed| *listed));
+    assert!(stage.shows("by-hand") && stage.shows("2 MB"));
+    // On a machine that keeps much it may be scrolled out of sight.
+    stage.click_first("Delete by-hand");
+    assert!(run.is_dir(), "asked first");
+    stage.click("Delete it");
+    stage.wait("the list without it", 60, |state| lists(state).filter(|listed| !listed));
+    assert!(!run.exists() && !stage.shows("by-hand"));
+}

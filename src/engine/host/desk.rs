@@ -131,11 +131,11 @@ impl Desk {
             }
             #[cfg(test)]
             Job::Die { .. } => panic!("dying on purpose"),
-            Job::Resume { run, folder, hold: _hold } => {
+            Job::Resume { run, folder, hold } => {
                 if lock(&shared.dropped).remove(&(run as u64)) {
                     return;
                 }
-                if let Err(error) = Box::pin(self.resume(run, &folder, (control, shared), &mut emit)).await {
+                if let Err(error) = Box::pin(self.resume(run, &folder, &hold, (control, shared), &mut emit)).await {
                     self.after(&error);
                     emit(Event::Failed { run, message: error.to_string() });
                 }
@@ -210,7 +210,7 @@ impl Desk {
         }
         let name = format!("{}-seed{}", frozen.methods.first().map_or("run", |method| method.name()), frozen.seed);
         let folder = RunFolder::create(Path::new(&frozen.output), &name, &frozen)?;
-        hold.add(folder.path());
+        hold.begin(folder.path());
         let command = format!("thalweg run {}", folder.path().join(CONFIG_FILE).display());
         let mut run = Run::new(frozen, (run, runs), prepared, Some(folder), command)?;
         run.execute(control, emit).await.map(|ending: Ending| drop(ending))
@@ -220,6 +220,7 @@ impl Desk {
         &mut self,
         run: usize,
         path: &Path,
+        hold: &Hold,
         (control, shared): (&Control, &Shared),
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), EngineError> {
@@ -228,6 +229,7 @@ impl Desk {
         if unwanted(run, control, shared, emit) {
             return Ok(());
         }
+        hold.begin(path);
         let command = format!("thalweg run {}", path.join(CONFIG_FILE).display());
         let mut run = Run::new(config, (run, 1), prepared, Some(folder), command)?;
         run.restore(emit)?;

@@ -19,7 +19,7 @@ struct Inside {
 }
 
 struct Held {
-    /// The run that it is for, if it is for one.
+    /// The run that it is for, if it is for one that waits.
     run: Option<usize>,
     /// Completes the sentence "it cannot be deleted: …".
     why: &'static str,
@@ -40,10 +40,11 @@ impl Drop for Hold {
 }
 
 impl Hold {
-    /// Holds one more path.
-    pub fn add(&self, path: &Path) {
+    /// The run has begun in this folder: it needs that as well, and everything whatever is said of the queue from now on.
+    pub fn begin(&self, folder: &Path) {
         if let Some(held) = lock(&self.holds.0).held.get_mut(&self.ticket) {
-            held.paths.push(whole(path));
+            held.run = None;
+            held.paths.push(whole(folder));
         }
     }
 }
@@ -129,8 +130,8 @@ mod tests {
         assert_eq!(why("/models/a--b-instruct", &none), None);
         assert_eq!(why("/models/a--b", &BTreeSet::from([3])), None, "nobody wants that run any more");
         assert_eq!(why("/runs/x", &none), None);
-        hold.add(Path::new("/runs/x"));
-        assert!(why("/runs/x", &none).is_some());
+        hold.begin(Path::new("/runs/x"));
+        assert!(why("/runs/x", &none).is_some() && why("/models/a--b", &BTreeSet::from([3])).is_some());
         drop(hold);
         assert_eq!(why("/models/a--b", &none), None);
     }

@@ -9,7 +9,7 @@ impl App {
     /// from typing while a text field has the keyboard.
     pub(super) fn shortcuts(&self, ctx: &Context) -> Vec<Effect> {
         let any = ctx.input(|input| input.events.iter().any(|event| matches!(event, Event::Key { pressed: true, .. })));
-        if !any || self.sheet || !self.dialogues.is_empty() || self.closing() {
+        if !any || self.sheet || self.storage || !self.dialogues.is_empty() || self.closing() {
             return Vec::new();
         }
         let typing = ctx.text_edit_focused();

@@ -36,6 +36,9 @@ fn the_sheet_lists_what_is_kept_and_asks_before_it_deletes() {
     {
         assert!(bench.shows(text), "{text}");
     }
+    bench.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::L);
+    bench.look();
+    assert!(bench.app().session().theme.dark, "nothing happens behind it");
     assert!(!bench.shows("Files that were chosen"), "that is a matter of pages");
     bench.click("Delete owner/large");
     assert!(!bench.shows("Delete this?"), "a run needs it");
