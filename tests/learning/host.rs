@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use thalweg::continual::replay::ReplayPolicy;
 use thalweg::engine::config::{ExperimentConfig, TaskConfig};
 use thalweg::engine::host::Host;
+use thalweg::engine::landscape_report::PathReport;
 use thalweg::engine::protocol::buffer::BufferEdit;
 use thalweg::engine::protocol::{AdapterSource, Command, Event, PathCommand, SamplingConfig, Steer};
 use thalweg::engine::report::RunReport;
@@ -220,6 +221,32 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
     session.send(Command::OpenCapsule { run: 3, path: scratch.join("seq-seed5/config.toml").display().to_string() });
     assert!(session.refused().contains("not a capsule"));
 
+    explore(&mut session, &scratch, &adapters, &experiment);
+
+    session.send(Command::DeleteRun { run: 0, folder: scratch.path().display().to_string() });
+    assert!(session.refused().contains("is no run's folder"), "only a run is ever deleted");
+    session.send(Command::DeleteRun { run: 0, folder: folder.clone() });
+    session.wait("the deletion", |event| matches!(event, Event::RunDeleted { run: 0 }).then_some(()));
+    assert!(!Path::new(&folder).exists());
+}
+
+/// Measures a path, whole.
+fn measure(session: &mut Session, id: u64, path: &PathCommand, experiment: &ExperimentConfig) -> Box<PathReport> {
+    session.send(Command::MeasurePath { id, path: Box::new(path.clone()), experiment: Box::new(experiment.clone()) });
+    session.wait("the path", |event| match event {
+        Event::PathMeasured { id: of, report, done: true } if *of == id => Some(report.clone()),
+        Event::ExplorationFailed { message, .. } => panic!("{message}"),
+        _ => None,
+    })
+}
+
+/// A path between two adapters of a run: known by content, and its points can be asked and exported.
+fn explore(
+    session: &mut Session,
+    scratch: &Scratch,
+    adapters: &[(usize, String, String)],
+    experiment: &ExperimentConfig,
+) {
     let ends = [&adapters[0], &adapters[1]]
         .map(|(_, name, path)| (name.clone(), AdapterSource::Folder { path: path.clone() }));
     let path = PathCommand {
@@ -233,22 +260,14 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         examples: 2,
         scores: false,
     };
-    let measure = |session: &mut Session, id: u64| {
-        session.send(Command::MeasurePath {
-            id,
-            path: Box::new(path.clone()),
-            experiment: Box::new(experiment.clone()),
-        });
-        session.wait("the path", |event| match event {
-            Event::PathMeasured { id: of, report, done: true } if *of == id => Some(report.clone()),
-            Event::ExplorationFailed { message, .. } => panic!("{message}"),
-            _ => None,
-        })
-    };
-    let first = measure(&mut session, 70);
+    let first = measure(session, 70, &path, experiment);
     assert_eq!(first.points.len(), 9);
-    assert_eq!(measure(&mut session, 71), first, "the second look is free and the same, down to its seconds");
-    session.send(generate(11, vec![AdapterSource::OnPath { path: 71, t: 0.25 }], &experiment));
+    assert_eq!(
+        measure(session, 71, &path, experiment),
+        first,
+        "the second look is free and the same, down to its seconds"
+    );
+    session.send(generate(11, vec![AdapterSource::OnPath { path: 71, t: 0.25 }], experiment));
     session.wait("a text at the point", |event| {
         matches!(event, Event::Generated { id: 11, done: true, .. }).then_some(())
     });
@@ -258,11 +277,11 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         matches!(event, Event::Exported { path, .. } if *path == point).then_some(())
     });
     // Both numbers are the one path's.
-    session.send(generate(12, vec![AdapterSource::OnPath { path: 70, t: 0.5 }], &experiment));
+    session.send(generate(12, vec![AdapterSource::OnPath { path: 70, t: 0.5 }], experiment));
     session.wait("a text at the same point", |event| {
         matches!(event, Event::Generated { id: 12, done: true, .. }).then_some(())
     });
-    session.send(generate(13, vec![AdapterSource::OnPath { path: 69, t: 0.5 }], &experiment));
+    session.send(generate(13, vec![AdapterSource::OnPath { path: 69, t: 0.5 }], experiment));
     assert!(session.refused().contains("measure it again"), "nobody measured that one");
     let mark = |id: u64, path: u64| Command::Mark {
         id,
@@ -288,11 +307,16 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
     other[last..].copy_from_slice(&0.75_f32.to_le_bytes());
     std::fs::write(&weights, &other).unwrap();
     std::fs::File::options().write(true).open(&weights).unwrap().set_modified(when).unwrap();
-    let changed = measure(&mut session, 72);
+    let changed = measure(session, 72, &path, experiment);
     assert_ne!(changed.points[8].losses, first.points[8].losses, "the changed end was measured");
     std::fs::write(&weights, &before).unwrap();
-    assert_eq!(measure(&mut session, 73).points, first.points, "and the first content is known still");
+    assert_eq!(measure(session, 73, &path, experiment).points, first.points, "and the first content is known still");
+    another_model(session, scratch, &path, experiment);
+}
 
+/// The path 71 and its exported point, when another model was loaded since.
+fn another_model(session: &mut Session, scratch: &Scratch, path: &PathCommand, experiment: &ExperimentConfig) {
+    let point = scratch.join("point").display().to_string();
     // A point belongs to the model that it was measured with, whatever was loaded since.
     let mut elsewhere = experiment.clone();
     elsewhere.model = super::tiny_model::same_shape_model().display().to_string();
@@ -319,12 +343,6 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         Event::ExplorationFailed { message, .. } => panic!("{message}"),
         _ => None,
     });
-
-    session.send(Command::DeleteRun { run: 0, folder: scratch.path().display().to_string() });
-    assert!(session.refused().contains("is no run's folder"), "only a run is ever deleted");
-    session.send(Command::DeleteRun { run: 0, folder: folder.clone() });
-    session.wait("the deletion", |event| matches!(event, Event::RunDeleted { run: 0 }).then_some(()));
-    assert!(!Path::new(&folder).exists());
 }
 
 #[test]
