@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use thalweg::continual::replay::ReplayPolicy;
 use thalweg::engine::config::{ExperimentConfig, TaskConfig};
 use thalweg::engine::host::Host;
-use thalweg::engine::landscape_report::PathReport;
+use thalweg::engine::landscape_report::{Measure, PathReport};
 use thalweg::engine::protocol::buffer::BufferEdit;
-use thalweg::engine::protocol::{AdapterSource, Command, Event, PathCommand, SamplingConfig, Steer};
+use thalweg::engine::protocol::{
+    AdapterSource, Command, Event, PathCommand, PlaneCommand, SamplingConfig, SimilarityCommand, Steer,
+};
 use thalweg::engine::report::RunReport;
 
 /// A host and everything that it told.
@@ -311,7 +313,62 @@ fn explore(
     assert_ne!(changed.points[8].losses, first.points[8].losses, "the changed end was measured");
     std::fs::write(&weights, &before).unwrap();
     assert_eq!(measure(session, 73, &path, experiment).points, first.points, "and the first content is known still");
+    curves_and_products(session, scratch, &path, experiment);
     another_model(session, scratch, &path, experiment);
+}
+
+/// A trained curve lies in its own plane, a point of a product line is exported as an adapter, and the ends are compared.
+fn curves_and_products(session: &mut Session, scratch: &Scratch, path: &PathCommand, experiment: &ExperimentConfig) {
+    let bezier = PathCommand { shape: "bezier".into(), points: 3, steps: 3, ..path.clone() };
+    let report = measure(session, 80, &bezier, experiment);
+    assert!(report.is_whole() && report.training.as_ref().is_some_and(|training| training.done == 3));
+    assert!(report.command.contains("--kind bezier") && report.command.contains("--steps 3"), "{}", report.command);
+    let at = |t: f64| (format!("t = {t}"), AdapterSource::OnPath { path: 80, t });
+    let plane = PlaneCommand {
+        shape: "three adapters".into(),
+        anchors: vec![at(0.0), at(0.5), at(1.0)],
+        others: Vec::new(),
+        tracks: Vec::new(),
+        curves: vec![("the curve".into(), 80)],
+        side: 2,
+        margin: 0.25,
+        examples: 2,
+        scores: false,
+    };
+    let experiment_of = || Box::new(experiment.clone());
+    session.send(Command::MeasurePlane { id: 81, plane: Box::new(plane), experiment: experiment_of() });
+    let plane = session.wait("the plane", |event| match event {
+        Event::PlaneMeasured { id: 81, report, done: true } => Some(report.clone()),
+        Event::ExplorationFailed { message, .. } => panic!("{message}"),
+        _ => None,
+    });
+    let curve = &plane.tracks[0];
+    assert_eq!((curve.name.as_str(), curve.points.len()), ("the curve", 25));
+    assert!(curve.points.iter().all(|mark| mark.residual < 1e-3), "with one bend it lies in the plane of its points");
+    assert!(plane.losses.iter().all(Option::is_some) && plane.unmeasured() == 0);
+
+    let product = PathCommand { shape: "product".into(), points: 3, ..path.clone() };
+    measure(session, 82, &product, experiment);
+    let folder = scratch.join("product").display().to_string();
+    session.send(Command::ExportAdapter { from: AdapterSource::OnPath { path: 82, t: 0.5 }, path: folder.clone() });
+    session.wait("a point of the product line", |event| match event {
+        Event::Exported { path, .. } if *path == folder => Some(()),
+        Event::Refused { message, .. } => panic!("{message}"),
+        _ => None,
+    });
+    let settings = std::fs::read_to_string(Path::new(&folder).join("adapter_config.json")).unwrap();
+    let rank = 2 * experiment.lora.rank;
+    assert!(settings.contains(&format!("\"r\": {rank}")), "{settings}");
+
+    let similarity = SimilarityCommand { adapters: path.anchors.clone(), features: true, examples: 2 };
+    let similarity = Box::new(similarity);
+    session.send(Command::MeasureSimilarity { id: 83, similarity, experiment: experiment_of() });
+    let near = session.wait("the comparison", |event| match event {
+        Event::SimilarityMeasured { id: 83, report } => Some(report.clone()),
+        Event::ExplorationFailed { message, .. } => panic!("{message}"),
+        _ => None,
+    });
+    assert!(near.value(Measure::Cka, 0, 1).is_some() && near.value(Measure::UpdateDistance, 0, 1).is_some());
 }
 
 /// The path 71 and its exported point, when another model was loaded since.
