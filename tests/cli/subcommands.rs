@@ -198,6 +198,17 @@ fn paths_and_planes_between_the_adapters_of_a_run() {
     let call = succeeds(scratch.path(), &words);
     assert!(call.stdout.contains("9 points in") && call.stdout.contains("page: out/plane.html"), "{}", call.stdout);
     assert_eq!(text_of(scratch.path(), "out/plane.csv").lines().count(), 1 + 9);
+    assert!(call.stdout.contains("of the motion, "), "{}", call.stdout);
+    // The grid goes as far beyond the adapters as is asked.
+    succeeds(scratch.path(), &["plane", &a, &b, &c, "--points", "2", "--margin", "0", "--output", "tight"]);
+    let first = text_of(scratch.path(), "tight/plane.csv").lines().nth(1).unwrap().to_owned();
+    let corner: Vec<f64> = first.split(',').take(2).map(|cell| cell.parse().unwrap()).collect();
+    assert_eq!(corner, [0.0, 0.0], "{first}");
+    // Random directions are told with the share of the motion that they hold: of the run in which the adapter lies.
+    let words = ["plane", &a, "--random", "--points", "2", "--no-scores", "--output", "random"];
+    let call = succeeds(scratch.path(), &words);
+    assert!(call.stdout.contains("of the motion, ") && !call.stdout.contains("not known"), "{}", call.stdout);
+    assert!(text_of(scratch.path(), "random/plane.json").contains("\"name\": \"i_lora-seed3, long_term\""));
 
     let refused = |words: &[&str], expected: &str| {
         let call = thalweg(scratch.path(), words);
@@ -211,6 +222,7 @@ fn paths_and_planes_between_the_adapters_of_a_run() {
     refused(&["path", &a, &b, "--with", "nowhere.json"], "give a path.json");
     refused(&["path", &a, &b, "--with", "out/line.csv"], "give a path.json");
     refused(&["plane", &a, &b], "give three");
+    refused(&["plane", &a, &b, &c, "--margin=-1"], "at least 0");
     refused(&["plane", &a, &b, &a], "three different adapters");
     refused(&["plane", &a, &b, &c, "--track", "nowhere"], "give the folder of a run");
 }

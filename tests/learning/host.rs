@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use thalweg::continual::replay::ReplayPolicy;
 use thalweg::engine::config::{ExperimentConfig, TaskConfig};
 use thalweg::engine::host::Host;
+use thalweg::engine::landscape_report::{Measure, PathReport};
 use thalweg::engine::protocol::buffer::BufferEdit;
-use thalweg::engine::protocol::{AdapterSource, Command, Event, PathCommand, SamplingConfig, Steer};
+use thalweg::engine::protocol::{
+    AdapterSource, Command, Event, PathCommand, PlaneCommand, SamplingConfig, SimilarityCommand, Steer,
+};
 use thalweg::engine::report::RunReport;
 
 /// A host and everything that it told.
@@ -254,6 +257,32 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
     session.send(Command::OpenCapsule { run: 3, path: scratch.join("seq-seed5/config.toml").display().to_string() });
     assert!(session.refused().contains("not a capsule"));
 
+    explore(&mut session, &scratch, &adapters, &experiment);
+
+    session.send(Command::DeleteRun { run: 0, folder: scratch.path().display().to_string() });
+    assert!(session.refused().contains("is no run's folder"), "only a run is ever deleted");
+    session.send(Command::DeleteRun { run: 0, folder: folder.clone() });
+    session.wait("the deletion", |event| matches!(event, Event::RunDeleted { run: 0 }).then_some(()));
+    assert!(!Path::new(&folder).exists());
+}
+
+/// Measures a path, whole.
+fn measure(session: &mut Session, id: u64, path: &PathCommand, experiment: &ExperimentConfig) -> Box<PathReport> {
+    session.send(Command::MeasurePath { id, path: Box::new(path.clone()), experiment: Box::new(experiment.clone()) });
+    session.wait("the path", |event| match event {
+        Event::PathMeasured { id: of, report, done: true } if *of == id => Some(report.clone()),
+        Event::ExplorationFailed { message, .. } => panic!("{message}"),
+        _ => None,
+    })
+}
+
+/// A path between two adapters of a run: known by content, and its points can be asked and exported.
+fn explore(
+    session: &mut Session,
+    scratch: &Scratch,
+    adapters: &[(usize, String, String)],
+    experiment: &ExperimentConfig,
+) {
     let ends = [&adapters[0], &adapters[1]]
         .map(|(_, name, path)| (name.clone(), AdapterSource::Folder { path: path.clone() }));
     let path = PathCommand {
@@ -267,22 +296,14 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         examples: 2,
         scores: false,
     };
-    let measure = |session: &mut Session, id: u64| {
-        session.send(Command::MeasurePath {
-            id,
-            path: Box::new(path.clone()),
-            experiment: Box::new(experiment.clone()),
-        });
-        session.wait("the path", |event| match event {
-            Event::PathMeasured { id: of, report, done: true } if *of == id => Some(report.clone()),
-            Event::ExplorationFailed { message, .. } => panic!("{message}"),
-            _ => None,
-        })
-    };
-    let first = measure(&mut session, 70);
+    let first = measure(session, 70, &path, experiment);
     assert_eq!(first.points.len(), 9);
-    assert_eq!(measure(&mut session, 71), first, "the second look is free and the same, down to its seconds");
-    session.send(generate(11, vec![AdapterSource::OnPath { path: 71, t: 0.25 }], &experiment));
+    assert_eq!(
+        measure(session, 71, &path, experiment),
+        first,
+        "the second look is free and the same, down to its seconds"
+    );
+    session.send(generate(11, vec![AdapterSource::OnPath { path: 71, t: 0.25 }], experiment));
     session.wait("a text at the point", |event| {
         matches!(event, Event::Generated { id: 11, done: true, .. }).then_some(())
     });
@@ -292,11 +313,11 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         matches!(event, Event::Exported { path, .. } if *path == point).then_some(())
     });
     // Both numbers are the one path's.
-    session.send(generate(12, vec![AdapterSource::OnPath { path: 70, t: 0.5 }], &experiment));
+    session.send(generate(12, vec![AdapterSource::OnPath { path: 70, t: 0.5 }], experiment));
     session.wait("a text at the same point", |event| {
         matches!(event, Event::Generated { id: 12, done: true, .. }).then_some(())
     });
-    session.send(generate(13, vec![AdapterSource::OnPath { path: 69, t: 0.5 }], &experiment));
+    session.send(generate(13, vec![AdapterSource::OnPath { path: 69, t: 0.5 }], experiment));
     assert!(session.refused().contains("measure it again"), "nobody measured that one");
     let mark = |id: u64, path: u64| Command::Mark {
         id,
@@ -322,11 +343,71 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
     other[last..].copy_from_slice(&0.75_f32.to_le_bytes());
     std::fs::write(&weights, &other).unwrap();
     std::fs::File::options().write(true).open(&weights).unwrap().set_modified(when).unwrap();
-    let changed = measure(&mut session, 72);
+    let changed = measure(session, 72, &path, experiment);
     assert_ne!(changed.points[8].losses, first.points[8].losses, "the changed end was measured");
     std::fs::write(&weights, &before).unwrap();
-    assert_eq!(measure(&mut session, 73).points, first.points, "and the first content is known still");
+    assert_eq!(measure(session, 73, &path, experiment).points, first.points, "and the first content is known still");
+    curves_and_products(session, scratch, &path, experiment);
+    another_model(session, scratch, &path, experiment);
+}
 
+/// A trained curve lies in its own plane, a point of a product line is exported as an adapter, and the ends are compared.
+fn curves_and_products(session: &mut Session, scratch: &Scratch, path: &PathCommand, experiment: &ExperimentConfig) {
+    let bezier = PathCommand { shape: "bezier".into(), points: 3, steps: 3, ..path.clone() };
+    let report = measure(session, 80, &bezier, experiment);
+    assert!(report.is_whole() && report.training.as_ref().is_some_and(|training| training.done == 3));
+    assert!(report.command.contains("--kind bezier") && report.command.contains("--steps 3"), "{}", report.command);
+    let at = |t: f64| (format!("t = {t}"), AdapterSource::OnPath { path: 80, t });
+    let plane = PlaneCommand {
+        shape: "three adapters".into(),
+        anchors: vec![at(0.0), at(0.5), at(1.0)],
+        others: Vec::new(),
+        tracks: Vec::new(),
+        curves: vec![("the curve".into(), 80)],
+        side: 2,
+        margin: 0.25,
+        examples: 2,
+        scores: false,
+    };
+    let experiment_of = || Box::new(experiment.clone());
+    session.send(Command::MeasurePlane { id: 81, plane: Box::new(plane), experiment: experiment_of() });
+    let plane = session.wait("the plane", |event| match event {
+        Event::PlaneMeasured { id: 81, report, done: true } => Some(report.clone()),
+        Event::ExplorationFailed { message, .. } => panic!("{message}"),
+        _ => None,
+    });
+    let curve = &plane.tracks[0];
+    assert_eq!((curve.name.as_str(), curve.points.len()), ("the curve", 25));
+    assert!(curve.points.iter().all(|mark| mark.residual < 1e-3), "with one bend it lies in the plane of its points");
+    assert!(plane.losses.iter().all(Option::is_some) && plane.unmeasured() == 0);
+
+    let product = PathCommand { shape: "product".into(), points: 3, ..path.clone() };
+    measure(session, 82, &product, experiment);
+    let folder = scratch.join("product").display().to_string();
+    session.send(Command::ExportAdapter { from: AdapterSource::OnPath { path: 82, t: 0.5 }, path: folder.clone() });
+    session.wait("a point of the product line", |event| match event {
+        Event::Exported { path, .. } if *path == folder => Some(()),
+        Event::Refused { message, .. } => panic!("{message}"),
+        _ => None,
+    });
+    let settings = std::fs::read_to_string(Path::new(&folder).join("adapter_config.json")).unwrap();
+    let rank = 2 * experiment.lora.rank;
+    assert!(settings.contains(&format!("\"r\": {rank}")), "{settings}");
+
+    let similarity = SimilarityCommand { adapters: path.anchors.clone(), features: true, examples: 2 };
+    let similarity = Box::new(similarity);
+    session.send(Command::MeasureSimilarity { id: 83, similarity, experiment: experiment_of() });
+    let near = session.wait("the comparison", |event| match event {
+        Event::SimilarityMeasured { id: 83, report } => Some(report.clone()),
+        Event::ExplorationFailed { message, .. } => panic!("{message}"),
+        _ => None,
+    });
+    assert!(near.value(Measure::Cka, 0, 1).is_some() && near.value(Measure::UpdateDistance, 0, 1).is_some());
+}
+
+/// The path 71 and its exported point, when another model was loaded since.
+fn another_model(session: &mut Session, scratch: &Scratch, path: &PathCommand, experiment: &ExperimentConfig) {
+    let point = scratch.join("point").display().to_string();
     // A point belongs to the model that it was measured with, whatever was loaded since.
     let mut elsewhere = experiment.clone();
     elsewhere.model = super::tiny_model::same_shape_model().display().to_string();
@@ -353,12 +434,6 @@ fn a_stopped_run_is_resumed_packed_opened_and_explored() {
         Event::ExplorationFailed { message, .. } => panic!("{message}"),
         _ => None,
     });
-
-    session.send(Command::DeleteRun { run: 0, folder: scratch.path().display().to_string() });
-    assert!(session.refused().contains("is no run's folder"), "only a run is ever deleted");
-    session.send(Command::DeleteRun { run: 0, folder: folder.clone() });
-    session.wait("the deletion", |event| matches!(event, Event::RunDeleted { run: 0 }).then_some(()));
-    assert!(!Path::new(&folder).exists());
 }
 
 #[test]

@@ -233,9 +233,8 @@ fn planes_equal_those_of_the_numpy_script() {
 /// length, and that is no second direction, however large it is beside the small steps.
 #[test]
 fn the_rounding_of_long_adapters_is_no_second_direction() {
-    let base: Vec<f32> = random_vectors(1, 4000, 11).remove(0).iter().map(|value| 100.0 * value).collect();
-    let step = random_vectors(1, 4000, 12).remove(0);
-    let at = |t: f32| -> Vec<f32> { base.iter().zip(&step).map(|(base, step)| base + 1e-3 * t * step).collect() };
+    let [base, step] = [11, 12].map(|seed| random_vectors(1, 4000, seed).remove(0));
+    let at = |t: f32| -> Vec<f32> { base.iter().zip(&step).map(|(base, step)| base + 1e-5 * t * step).collect() };
     let vectors = [at(0.0), at(0.37), at(1.0)];
     let gram = gram(&vectors);
     let beside = Plane::through(&gram, [0, 1, 2]);

@@ -135,7 +135,10 @@ impl LandscapePanel {
         let again = self.measured.iter().position(|known| known.command == *command && known.experiment == *experiment);
         if let Some(index) = again {
             self.shown = index;
-            self.measured[index].ask(context);
+            // What still goes on is not asked for twice: one stop must end it.
+            if self.measured[index].watched.is_over() {
+                self.measured[index].ask(context);
+            }
             return;
         }
         let known = context.state.planes.keys().copied().chain(self.measured.iter().map(|known| known.watched.id));

@@ -152,7 +152,10 @@ impl PathsPanel {
         if let Some(index) = again {
             self.shown = index;
             self.compared = self.compared.filter(|other| *other != index);
-            self.measured[index].ask(context);
+            // What still goes on is not asked for twice: one stop must end it.
+            if self.measured[index].watched.is_over() {
+                self.measured[index].ask(context);
+            }
             return;
         }
         let ends = |command: &PathCommand| (command.anchors.first().cloned(), command.anchors.last().cloned());

@@ -116,7 +116,8 @@ pub fn finished(
             };
             let other = state.runs.iter().find(is_it)?;
             match &other.status {
-                RunStatus::Finished => first(run.number).zip(first(other.number)).map(|(here, there)| [here, there]),
+                // Its adapters may be told of a moment later than its end.
+                RunStatus::Finished => Some([first(run.number)?, first(other.number)?]),
                 RunStatus::Failed(_) | RunStatus::Stopped => None,
                 _ => return None,
             }
