@@ -48,6 +48,15 @@ fn a_run_leaves_a_whole_folder_and_its_command_repeats_it() {
             assert!(read(run) == read(&format!("{run}-2")), "{run}: {file} differs in the repetition");
         }
     }
+
+    thalweg::io::capsule::save(&runs.join("seq-seed3"), false, &scratch.join("one.thalweg"), &mut |_, _| true).unwrap();
+    let shown = succeeds(scratch.path(), &["capsule", "one.thalweg", "--unpack", "opened"]).stdout;
+    assert!(shown.contains("metrics.csv") && shown.contains("to opened"), "{shown}");
+    let adapter = "adapters/02-finance/model/adapter_model.safetensors";
+    let read = |folder: &str| std::fs::read(scratch.join(folder).join(adapter)).unwrap();
+    assert!(read("opened") == read("my runs/seq-seed3"));
+    let again = thalweg(scratch.path(), &["capsule", "one.thalweg", "--unpack", "opened"]);
+    assert!(again.code == Some(1) && again.stderr.contains("opened"), "{}", again.stderr);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn wrong_words() {
             1,
             &["adapter_config.json"],
         ),
+        (&["capsule", "nowhere.thalweg"], 1, &["nowhere.thalweg", "give a .thalweg file"]),
         (&["adapter", "info", "nowhere"], 1, &["nowhere", "adapter_config.json"]),
         (&["adapter", "merge", ".", "--model", model, "--output", "o"], 1, &["adapter_config.json"]),
         (&["generate", "--model", model, "--prompt", "a", "--max-new-tokens", "192"], 2, &["192", "191"]),

@@ -7,6 +7,7 @@ test("the page opens quietly and trains Seq and I-LoRA to the end", async () => 
   const stage = await Stage.open({ fragment: `${draft(SHORT)}&panel=Training` });
   try {
     await stage.shows("Start", 60);
+    await stage.shows("CPU engine");
     await stage.shot("opened");
     await stage.click("Start");
     await stage.trained(400);

@@ -12,7 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "thalweg-figures-"));
 const shape = SHORT.replace(/methods = .*/, 'methods = ["i_lora"]').replace("batch_size = 4", "batch_size = 8");
 const CPU = shape.replace("steps_per_task = 20", "steps_per_task = 150");
-const GPU = shape.replace('device = "cpu"', 'device = "webgpu"').replace("steps_per_task = 20", "steps_per_task = 8").replace("max_examples = 8", "max_examples = 1");
+const GPU = shape.replace('device = "cpu"', 'device = "webgpu"').replace("steps_per_task = 20", "steps_per_task = 4").replace("max_examples = 8", "max_examples = 1").replace("batch_size = 8", "batch_size = 2").replace("max_length = 64", "max_length = 32");
 const LONG = CPU.replace("steps_per_task = 150", "steps_per_task = 1100").replace("batch_size = 8", "batch_size = 4");
 
 const quantile = (numbers, share) => [...numbers].sort((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(numbers.length * share))];
@@ -30,7 +30,7 @@ function native(toml, name, threads) {
 }
 
 /** Trains in a tab and notes how long the callbacks of its frames take on the main thread. */
-async function tab(toml, webgpu, secs) {
+async function tab(toml, webgpu, secs, hidden = false) {
   const stage = await Stage.open({ webgpu, fragment: `${draft(toml)}&panel=Training` });
   try {
     await stage.wait("Start", (tree) => stage.find(tree, "Start"), 90);
@@ -51,6 +51,13 @@ async function tab(toml, webgpu, secs) {
     await stage.shows(/Step\s*[1-9]\d* of/, 300);
     const first = Date.now() - begun;
     await stage.page.evaluate(() => void frames.splice(0));
+    // Without a GPU the window is drawn by the same cores that train: this is what the engine does by itself.
+    if (hidden) {
+      await stage.page.evaluate(() => Object.defineProperty(document, "hidden", { get: () => !globalThis.seen, configurable: true }));
+      await stage.page.evaluate(() => void document.dispatchEvent(new Event("visibilitychange")));
+      await pause(hidden * 1000);
+      await stage.page.evaluate(() => ((globalThis.seen = true), void document.dispatchEvent(new Event("visibilitychange"))));
+    }
     await stage.wait("the end", (tree) => stage.find(tree, /2 of 2 tasks learnt/), secs);
     const frames = await stage.page.evaluate(() => frames);
     await stage.idle();
@@ -78,34 +85,45 @@ async function memory() {
 
 console.log(`${cpus()[0].model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)} at the start; Chromium without a GPU\n`);
 console.log(execFileSync(process.execPath, [join(here, "..", "sizes.mjs"), DIST], { encoding: "utf8" }));
+const mega = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+const millis = (time) => `${time.toFixed(0)} ms`;
+
+/** One column of figures: the tab between two runs of the native program, so that both see the same machine. */
+async function beside(title, toml, webgpu, threads, secs) {
+  const before = threads.map((count) => native(toml, `${title}-${count}`, count));
+  const there = await tab(toml, webgpu, secs);
+  const after = threads.map((count) => native(toml, `${title}-${count}-after`, count));
+  row(title, "");
+  row("  from the navigation to the first frame", millis(there.marks["thalweg-first-frame"]));
+  row("  from compiled to the first frame", millis(there.marks["thalweg-first-frame"] - there.marks["thalweg-compiled"]));
+  row("  from Start to the first step shown", millis(there.first));
+  row("  steps per second in the tab", there.speed.toFixed(2));
+  if (!webgpu) {
+    const unseen = await tab(toml, webgpu, secs, 15);
+    row("  the same while the tab is hidden, ratio to one thread below", unseen.speed.toFixed(2), (unseen.speed / before[before.length - 1]).toFixed(2));
+  }
+  for (const [place, count] of threads.entries()) {
+    const speed = (before[place] + after[place]) / 2;
+    row(`  of the native program, ${count ? `${count} thread` : "all it has"}; ratio`, speed.toFixed(2), (there.speed / speed).toFixed(2));
+  }
+  const frames = [0.5, 0.95, 1].map((share) => `${quantile(there.frames, share).toFixed(1)} ms`);
+  row(`  main thread in a frame while training, p50, p95, longest`, ...frames);
+  row("  frames looked at", there.frames.length);
+}
+
+// `node figures.mjs cpu memory webgpu`, or some of these
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["cpu", "memory", "webgpu"];
 try {
   if (noNative) throw new Error(noNative);
-  const cpu = [native(CPU, "before"), native(CPU, "one", 1), await tab(CPU, false, 300), native(CPU, "after"), native(CPU, "one-after", 1)];
-  const [two, one] = [(cpu[0] + cpu[3]) / 2, (cpu[1] + cpu[4]) / 2];
-  const there = cpu[2];
-  const gpu = [native(GPU, "lavapipe"), await tab(GPU, true, 600)];
-  row("", "CPU engine", "WebGPU");
-  const since = (from, to) => [there, gpu[1]].map(({ marks }) => `${(marks[to] - (from ? marks[from] : 0)).toFixed(0)} ms`);
-  row("from the navigation to the first frame", ...since(null, "thalweg-first-frame"));
-  row("from compiled to the first frame", ...since("thalweg-compiled", "thalweg-first-frame"));
-  row("from Start to the first step shown", `${there.first} ms`, `${gpu[1].first} ms`);
-  row("steps per second in the tab", there.speed.toFixed(1), gpu[1].speed.toFixed(2));
-  row("steps per second of the native program (all threads)", two.toFixed(1), gpu[0].toFixed(2));
-  row("  ratio", (there.speed / two).toFixed(2), (gpu[1].speed / gpu[0]).toFixed(2));
-  row("steps per second of the native program (one thread)", one.toFixed(1), "");
-  row("  ratio", (there.speed / one).toFixed(2), "");
-  for (const share of [0.5, 0.95, 1]) {
-    const name = share === 1 ? "longest" : `p${share * 100}`;
-    row(`main thread in a frame while training, ${name}`, ...[there, gpu[1]].map(({ frames }) => `${quantile(frames, share).toFixed(1)} ms`));
+  if (wanted.includes("cpu")) await beside("CPU engine", CPU, false, [0, 1], 300);
+  if (wanted.includes("memory")) {
+    const [early, late] = await memory();
+    row("memory", "engine", "window");
+    row("  after 100 steps", ...early.map(mega));
+    row("  after 2,000 steps", ...late.map(mega));
+    row("  growth", ...late.map((bytes, place) => `${((bytes / early[place] - 1) * 100).toFixed(1)} %`));
   }
-  row("frames looked at", there.frames.length, gpu[1].frames.length);
-  const [early, late] = await memory();
-  const mega = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
-  console.log();
-  row("memory", "engine", "window");
-  row("after 100 steps", ...early.map(mega));
-  row("after 2,000 steps", ...late.map(mega));
-  row("  growth", ...late.map((bytes, place) => `${((bytes / early[place] - 1) * 100).toFixed(1)} %`));
+  if (wanted.includes("webgpu")) await beside("WebGPU (software: SwiftShader in the tab, lavapipe beside)", GPU, true, [0], 900);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

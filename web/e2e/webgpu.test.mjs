@@ -9,6 +9,7 @@ test("WebGPU trains Seq and I-LoRA to the end", async () => {
   try {
     await stage.click("Start", undefined, 90);
     await stage.trained(800);
+    assert.ok(!(await stage.tree()).some((node) => (node.value ?? node.label) === "CPU engine"), "a badge says that there is no WebGPU");
     await stage.shot("webgpu");
     assert.deepEqual(stage.faults, []);
   } finally {

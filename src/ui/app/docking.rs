@@ -323,6 +323,19 @@ mod tests {
     }
 
     #[test]
+    fn a_narrow_window_shows_one_panel_and_keeps_the_tree_for_a_wider_one() {
+        let mut docking = Docking::new(None);
+        let before = docking.visible();
+        docking.narrow = true;
+        assert_eq!(docking.visible(), [PanelKind::Training]);
+        docking.show(PanelKind::Buffer);
+        assert_eq!(docking.visible(), [PanelKind::Buffer]);
+        docking.narrow = false;
+        assert_eq!(docking.visible(), before);
+        assert!(is_sound(docking.tree()));
+    }
+
+    #[test]
     fn a_layout_with_a_panel_twice_or_a_lost_tile_is_not_used() {
         let mut twice = first_layout();
         let extra = twice.tiles.insert_pane(PanelKind::Log);
