@@ -65,11 +65,7 @@ mod tests {
         let experiment = Box::new(ExperimentConfig::default());
         let command = Command::Start { run: 7, experiment };
         assert_eq!(decode::<Command>(&encode(&command)), Ok(command));
-        let step = StepReport {
-            step: 3,
-            losses: vec![("total".into(), 0.1 + 0.2)],
-            ..StepReport::default()
-        };
+        let step = StepReport { step: 3, losses: vec![("total".into(), 0.1 + 0.2)], ..StepReport::default() };
         for event in [
             Event::Ready { catalogue: Box::new(catalogue()), runs_folder: "/thalweg/runs".into() },
             Event::Stepped { run: 1, step, steps_total: 9, eta_secs: None },
