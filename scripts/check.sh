@@ -62,6 +62,8 @@ web() (
 
 page() {
     scripts/web-build.sh
+    # What the page trains is held against the program that was just tested.
+    export THALWEG="${CARGO_TARGET_DIR:-$PWD/target}/release/thalweg"
     (cd web/e2e && npm ci --ignore-scripts --no-audit --no-fund && npm test)
 }
 
