@@ -11,12 +11,15 @@ use thalweg::ui::state::run::RunStatus;
 use thalweg::ui::theme::Theme;
 
 /// The pictures that the repository keeps; the rest go to a folder that git ignores.
-const IN_README: [&str; 7] = [
+const IN_README: [&str; 10] = [
     "both-runs",
     "light",
     "panel-landscape-map",
+    "panel-landscape-surface",
     "panel-landscape",
+    "panel-paths-at-0",
     "panel-paths-at-50",
+    "panel-paths-at-100",
     "panel-replay-buffer-map",
     "panel-runs",
 ];
@@ -114,6 +117,7 @@ fn generate(stage: &mut Stage) {
 fn paths(stage: &mut Stage, shot: &dyn Fn(&mut Stage, &str)) {
     stage.click("Measure the path");
     stage.wait("the path", 120, |state| state.paths.values().any(|path| path.done).then_some(()));
+    let mut texts = std::collections::BTreeSet::new();
     for t in [0.0, 0.5, 1.0] {
         let asked = stage.state().generations.len();
         let slider = stage.harness.get_by_role_and_label(egui::accesskit::Role::Slider, "place on the path, t");
@@ -126,8 +130,10 @@ fn paths(stage: &mut Stage, shot: &dyn Fn(&mut Stage, &str)) {
         });
         stage.wait("its marks", 60, |state| (!state.marked.is_empty() && state.active.is_none()).then_some(()));
         stage.rest(1.5);
+        texts.extend(stage.state().generations.values().next_back().map(|answer| answer.columns.clone()));
         shot(stage, &format!("panel-paths-at-{:.0}", 100.0 * t));
     }
+    assert!(texts.len() > 1, "the text is the same everywhere: {texts:?}");
 }
 
 /// A plane through three minima as a map, then as a surface from two sides.

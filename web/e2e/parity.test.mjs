@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { NATIVE, SHORT, Stage, draft, losses, noNative } from "./driver.mjs";
+import { NATIVE, SHORT, SHORT_WEBGPU, Stage, draft, losses, noNative } from "./driver.mjs";
 import { column } from "./zip.mjs";
 
 /** Losses of the last run of the page, by its capsule. */
@@ -24,8 +24,8 @@ for (const [device, tolerance] of [["cpu", 1e-5], ["webgpu", 1e-3]]) {
   test(`${device}: losses of 20 steps as in the native program`, { skip: noNative }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "thalweg-parity-"));
     try {
-      const toml = SHORT.replace('methods = ["seq", { name = "i_lora", settings = { half_life_steps = 30 } }]', 'methods = ["i_lora"]')
-        .replace('device = "cpu"', `device = "${device}"`)
+      const toml = (device === "cpu" ? SHORT : SHORT_WEBGPU)
+        .replace('methods = ["seq", { name = "i_lora", settings = { half_life_steps = 30 } }]', 'methods = ["i_lora"]')
         .replace("steps_per_task = 20", "steps_per_task = 10")
         .replace("max_examples = 8", "max_examples = 2");
       const here = join(folder, "native");
