@@ -94,7 +94,9 @@ export class Stage {
 
   /** All named parts of the window. */
   async tree() {
-    return JSON.parse((await this.page.evaluate(() => globalThis.thalwegTree)) ?? "[]");
+    // While the page still says "Starting" over the window, nobody can press anything in it.
+    const seen = () => (document.getElementById("start")?.hidden ? globalThis.thalwegTree : undefined);
+    return JSON.parse((await this.page.evaluate(seen)) ?? "[]");
   }
 
   /** Waits until `look(tree)` gives something. */
@@ -139,6 +141,16 @@ export class Stage {
     await pause(80);
     await this.page.mouse.up();
     await pause(80);
+  }
+
+  /** Presses a button that goes when it was heard; again, since a press that outlasts a slow frame is none to egui. */
+  async clickAway(name, secs) {
+    for (let tries = 0; tries < 4; tries += 1) {
+      await this.click(name, undefined, secs);
+      const gone = (tree) => tree.length > 0 && !this.find(tree, name);
+      if (await this.wait(`${name} to go`, gone, 8).catch(() => false)) return;
+    }
+    throw new Error(`${name} was pressed four times and is still there`);
   }
 
   /** Asks for something by name, as the command palette offers it. */
