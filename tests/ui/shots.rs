@@ -119,18 +119,19 @@ fn paths(stage: &mut Stage, shot: &dyn Fn(&mut Stage, &str)) {
     stage.wait("the path", 120, |state| state.paths.values().any(|path| path.done).then_some(()));
     let mut texts = std::collections::BTreeSet::new();
     for t in [0.0, 0.5, 1.0] {
-        let asked = stage.state().generations.len();
+        let asked: std::collections::BTreeSet<u64> = stage.state().generations.keys().copied().collect();
         let slider = stage.harness.get_by_role_and_label(egui::accesskit::Role::Slider, "place on the path, t");
         slider.set_value_accesskit(if t == 0.0 { 0.01 } else { t });
         // The model is asked where the slider rests.
         stage.wait("the answer there", 60, |state| {
             let answers = &state.generations;
             let all = answers.values().all(|answer| answer.columns.iter().all(|(_, done)| *done));
-            (answers.len() > asked && all).then_some(())
+            (answers.len() > asked.len() && all).then_some(())
         });
         stage.wait("its marks", 60, |state| (!state.marked.is_empty() && state.active.is_none()).then_some(()));
         stage.rest(1.5);
-        texts.extend(stage.state().generations.values().next_back().map(|answer| answer.columns.clone()));
+        let new = stage.state().generations.iter().filter(|(id, _)| !asked.contains(id));
+        texts.extend(new.map(|(_, answer)| answer.columns.clone()));
         shot(stage, &format!("panel-paths-at-{:.0}", 100.0 * t));
     }
     assert!(texts.len() > 1, "the text is the same everywhere: {texts:?}");
