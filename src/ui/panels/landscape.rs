@@ -11,13 +11,13 @@ mod scale;
 mod scene;
 
 use super::paths::adapters::{self, Choice};
-use super::paths::measuring::{self, Progress, Watched};
+use super::paths::measuring::{self, Measurable, Measured, Progress};
 use crate::engine::config::ExperimentConfig;
 use crate::engine::landscape_report::{PlaneReport, plane_csv, render_plane};
 use crate::engine::protocol::{Command, PlaneCommand};
 use crate::ui::action::{Action, Export};
 use crate::ui::panel::{Context, Panel, PanelKind};
-use crate::ui::state::AppState;
+use crate::ui::state::{AppState, Exploration};
 use crate::ui::theme::Theme;
 use egui::{ComboBox, RichText, ScrollArea, Ui};
 use form::Form;
@@ -26,39 +26,42 @@ use point::Picked;
 use relief::Relief;
 use scale::Quantity;
 use scene::{Key, Scene};
+use std::collections::BTreeMap;
 
 /// Numbers of planes begin here, so that no path has them.
 const FIRST_NUMBER: u64 = 2_000_000;
 
-/// A plane that was asked for.
-#[derive(Debug)]
-struct Measured {
-    watched: Watched,
-    name: String,
-    command: PlaneCommand,
-    experiment: ExperimentConfig,
-}
+impl Measurable for PlaneCommand {
+    type Report = PlaneReport;
+    const FIRST_NUMBER: u64 = FIRST_NUMBER;
 
-impl Measured {
-    fn new(id: u64, command: &PlaneCommand, experiment: &ExperimentConfig) -> Self {
-        let name = match (command.anchors.as_slice(), command.curves.first()) {
+    fn name(&self) -> String {
+        match (self.anchors.as_slice(), self.curves.first()) {
             (_, Some((path, _))) => format!("Along {path}"),
             ([(middle, _)], _) => format!("Random directions around {middle}"),
-            ([(a, _), (b, _), (c, _)], _) if command.shape != "PCA" => format!("Through {a}; {b}; {c}"),
+            ([(a, _), (b, _), (c, _)], _) if self.shape != "PCA" => format!("Through {a}; {b}; {c}"),
             (anchors, _) => format!("Main directions of {} adapters", anchors.len()),
-        };
-        Self { watched: Watched::new(id), name, command: command.clone(), experiment: experiment.clone() }
+        }
     }
 
-    fn ask(&mut self, context: &mut Context<'_>) {
-        self.watched.ask_again();
-        let (plane, experiment) = (Box::new(self.command.clone()), Box::new(self.experiment.clone()));
-        context.send(Command::MeasurePlane { id: self.watched.id, plane, experiment });
+    fn request(self, id: u64, experiment: ExperimentConfig) -> Command {
+        Command::MeasurePlane { id, plane: Box::new(self), experiment: Box::new(experiment) }
     }
 
+    fn asked(command: &Command) -> Option<(&Self, &ExperimentConfig)> {
+        let Command::MeasurePlane { plane, experiment, .. } = command else { return None };
+        Some((plane, experiment))
+    }
+
+    fn told(state: &AppState) -> &BTreeMap<u64, Exploration<PlaneReport>> {
+        &state.planes
+    }
+}
+
+impl Measured<PlaneCommand> {
     /// Whether all of it was measured.
     fn is_whole(&self, state: &AppState) -> bool {
-        self.watched.progress == Progress::Done && report_of(state, self).is_some_and(|report| report.unmeasured() == 0)
+        self.watched.progress == Progress::Done && self.report(state).is_some_and(|report| report.unmeasured() == 0)
     }
 }
 
@@ -66,7 +69,7 @@ impl Measured {
 #[derive(Debug, Default)]
 pub struct LandscapePanel {
     form: Form,
-    measured: Vec<Measured>,
+    measured: Vec<Measured<PlaneCommand>>,
     /// Index in `measured`.
     shown: usize,
     quantity: Quantity,
@@ -88,11 +91,7 @@ impl Panel for LandscapePanel {
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
-        self.adopt(context.state);
-        for measured in &mut self.measured {
-            let told = context.state.planes.get(&measured.watched.id).map(Into::into);
-            measured.watched.keep_up(context.state, told);
-        }
+        measuring::keep_up(&mut self.measured, context.state);
         ScrollArea::both().auto_shrink(false).show(ui, |ui| {
             if choices.is_empty() && self.measured.is_empty() {
                 let about = "Here the loss is measured on a plane through adapters: valleys, ridges, and the way that \
@@ -129,42 +128,16 @@ impl LandscapePanel {
         }
     }
 
-    /// Asks the engine, also for what is there already: the answer is free while the engine has it, and only the engine knows.
     fn measure(&mut self, context: &mut Context<'_>, command: &PlaneCommand, experiment: &ExperimentConfig) {
         self.fold = true;
-        let again = self.measured.iter().position(|known| known.command == *command && known.experiment == *experiment);
-        if let Some(index) = again {
-            self.shown = index;
-            // What still goes on is not asked for twice: one stop must end it.
-            if self.measured[index].watched.is_over() {
-                self.measured[index].ask(context);
-            }
-            return;
-        }
-        let known = context.state.planes.keys().copied().chain(self.measured.iter().map(|known| known.watched.id));
-        let id = known.map(|id| id + 1).fold(FIRST_NUMBER, u64::max);
-        let mut measured = Measured::new(id, command, experiment);
-        measured.ask(context);
-        self.measured.push(measured);
-        self.shown = self.measured.len() - 1;
-    }
-
-    /// Planes that were asked for elsewhere: those of the last session.
-    fn adopt(&mut self, state: &AppState) {
-        for (id, view) in &state.planes {
-            let Some(Command::MeasurePlane { plane, experiment, .. }) = view.asked.as_deref() else { continue };
-            if self.measured.iter().all(|known| known.watched.id != *id) {
-                self.measured.push(Measured::new(*id, plane, experiment));
-            }
-        }
+        (self.shown, _) = measuring::measure(&mut self.measured, context, command, experiment);
     }
 
     /// How far the measurement is, and the planes that are there.
     fn status(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if let Some(measured) = self.measured.get_mut(self.shown) {
             let total = measured.command.side * measured.command.side;
-            let known =
-                report_of(context.state, measured).map_or(0, |report| report.losses.len() - report.unmeasured());
+            let known = measured.report(context.state).map_or(0, |report| report.losses.len() - report.unmeasured());
             measured.watched.show(ui, context, known, total);
         }
         if self.measured.len() < 2 {
@@ -188,8 +161,8 @@ impl LandscapePanel {
 
     /// Map or surface, what it says, and the picked point.
     fn look(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let has_values = |measured: &&Measured| {
-            report_of(context.state, measured).is_some_and(|report| {
+        let has_values = |measured: &&Measured<PlaneCommand>| {
+            measured.report(context.state).is_some_and(|report| {
                 report.losses.iter().flatten().any(|loss| loss.is_finite()) || measured.watched.is_over()
             })
         };
@@ -199,7 +172,7 @@ impl LandscapePanel {
             ui.label("The map of a plane appears here while it is measured, coarse points first.");
             return;
         };
-        let Some(report) = report_of(context.state, measured) else { return };
+        let Some(report) = measured.report(context.state) else { return };
         let plane = measured.watched.id;
         ui.label(RichText::new(&measured.name).heading());
         if let Some(fault) = report.fault() {
@@ -209,8 +182,7 @@ impl LandscapePanel {
         self.picked.enter(plane);
         let earlier = context.state.planes.get(&plane).is_some_and(|view| view.earlier);
         if earlier && measured.watched.is_over() && measuring::ask_earlier(ui, context) {
-            let (command, experiment) = (Box::new(measured.command.clone()), Box::new(measured.experiment.clone()));
-            context.send(Command::MeasurePlane { id: plane, plane: command, experiment });
+            context.send(measured.request());
         }
         choose(ui, report, &mut self.surface, &mut self.quantity);
         let done = measured.is_whole(context.state);
@@ -251,10 +223,6 @@ impl LandscapePanel {
             self.picked.show(ui, context, (plane, earlier), report, &measured.experiment);
         });
     }
-}
-
-fn report_of<'a>(state: &'a AppState, measured: &Measured) -> Option<&'a PlaneReport> {
-    state.planes.get(&measured.watched.id)?.report.as_ref()
 }
 
 /// Map or surface; loss or score; of which task.

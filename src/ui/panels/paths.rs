@@ -16,13 +16,14 @@ use crate::engine::landscape_report::{PathReport, path_csv, render_path};
 use crate::engine::protocol::{Command, PathCommand};
 use crate::ui::action::{Action, Export};
 use crate::ui::panel::{Context, Panel, PanelKind};
-use crate::ui::state::AppState;
+use crate::ui::state::{AppState, Exploration};
 use crate::ui::theme::Theme;
 use curves::{Curves, Drawn};
 use egui::{ComboBox, RichText, ScrollArea, Ui};
 use form::Form;
-use measuring::Watched;
+use measuring::{Measurable, Measured};
 use nearness::Nearness;
+use std::collections::BTreeMap;
 use walk::{Ground, Walk};
 
 /// Numbers of paths begin here, so that no plane has them.
@@ -31,36 +32,31 @@ const FIRST_NUMBER: u64 = 1_000_000;
 pub(super) const BUSY: &str =
     "A run is in progress. The model answers at this point when the run is over; the curves stay as they are.";
 
-/// A path that was asked for.
-#[derive(Debug)]
-struct Measured {
-    watched: Watched,
-    name: String,
-    command: PathCommand,
-    experiment: ExperimentConfig,
-}
+impl Measurable for PathCommand {
+    type Report = PathReport;
+    const FIRST_NUMBER: u64 = FIRST_NUMBER;
 
-impl Measured {
-    fn new(id: u64, command: &PathCommand, experiment: &ExperimentConfig) -> Self {
-        let watched = Watched::new(id);
-        Self { watched, name: name_of(command), command: command.clone(), experiment: experiment.clone() }
+    fn name(&self) -> String {
+        let from_to = match (self.anchors.first(), self.anchors.last()) {
+            (Some((from, _)), Some((to, _))) => format!("{from} – {to}"),
+            _ => String::new(),
+        };
+        let shape = if self.anchors.len() > 2 { "chain" } else { &self.shape };
+        format!("{}: {from_to}", reading::kind_name(shape))
     }
 
-    fn ask(&mut self, context: &mut Context<'_>) {
-        self.watched.ask_again();
-        let (path, experiment) = (Box::new(self.command.clone()), Box::new(self.experiment.clone()));
-        context.send(Command::MeasurePath { id: self.watched.id, path, experiment });
+    fn request(self, id: u64, experiment: ExperimentConfig) -> Command {
+        Command::MeasurePath { id, path: Box::new(self), experiment: Box::new(experiment) }
     }
-}
 
-/// A path in words.
-pub(super) fn name_of(command: &PathCommand) -> String {
-    let from_to = match (command.anchors.first(), command.anchors.last()) {
-        (Some((from, _)), Some((to, _))) => format!("{from} – {to}"),
-        _ => String::new(),
-    };
-    let shape = if command.anchors.len() > 2 { "chain" } else { &command.shape };
-    format!("{}: {from_to}", reading::kind_name(shape))
+    fn asked(command: &Command) -> Option<(&Self, &ExperimentConfig)> {
+        let Command::MeasurePath { path, experiment, .. } = command else { return None };
+        Some((path, experiment))
+    }
+
+    fn told(state: &AppState) -> &BTreeMap<u64, Exploration<PathReport>> {
+        &state.paths
+    }
 }
 
 /// See the module.
@@ -70,7 +66,7 @@ pub struct PathsPanel {
     curves: Curves,
     walk: Walk,
     nearness: Nearness,
-    measured: Vec<Measured>,
+    measured: Vec<Measured<PathCommand>>,
     /// Index in `measured`.
     shown: usize,
     compared: Option<usize>,
@@ -86,14 +82,11 @@ impl Panel for PathsPanel {
     fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let choices = adapters::choices(context.state);
         self.form.keep_up(context.state, &choices);
-        self.adopt(context.state);
+        measuring::keep_up(&mut self.measured, context.state);
         if let Some(experiment) = self.form.finished_control(context.state, &choices)
             && let Ok(command) = self.form.command(&choices)
         {
             self.measure(context, &command, &experiment);
-        }
-        for measured in &mut self.measured {
-            measured.watched.keep_up(context.state, context.state.paths.get(&measured.watched.id).map(Into::into));
         }
         ScrollArea::both().auto_shrink(false).show(ui, |ui| {
             if choices.is_empty() && self.measured.is_empty() {
@@ -137,7 +130,7 @@ impl PathsPanel {
     /// How far the measurement is, and the paths that are there.
     fn status(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if let Some(measured) = self.measured.get_mut(self.shown) {
-            let report = report_of(context.state, measured);
+            let report = measured.report(context.state);
             let total = report.map_or(0, |report| report.planned).max(measured.command.points);
             let known = report.map_or(0, |report| report.points.len());
             measured.watched.show(ui, context, known, total);
@@ -145,40 +138,16 @@ impl PathsPanel {
         self.list(ui, context);
     }
 
-    /// Asks the engine, also for what is there already: the answer is free while the engine has it, and only the engine knows.
     fn measure(&mut self, context: &mut Context<'_>, command: &PathCommand, experiment: &ExperimentConfig) {
         self.fold = true;
-        let again = self.measured.iter().position(|known| known.command == *command && known.experiment == *experiment);
-        if let Some(index) = again {
-            self.shown = index;
-            self.compared = self.compared.filter(|other| *other != index);
-            // What still goes on is not asked for twice: one stop must end it.
-            if self.measured[index].watched.is_over() {
-                self.measured[index].ask(context);
-            }
-            return;
-        }
-        let ends = |command: &PathCommand| (command.anchors.first().cloned(), command.anchors.last().cloned());
-        // A curve is looked at beside the line between the same ends.
-        self.compared = self
-            .measured
-            .iter()
-            .rposition(|other| ends(&other.command) == ends(command) && report_of(context.state, other).is_some());
-        let known = context.state.paths.keys().copied().chain(self.measured.iter().map(|known| known.watched.id));
-        let id = known.map(|id| id + 1).fold(FIRST_NUMBER, u64::max);
-        let mut measured = Measured::new(id, command, experiment);
-        measured.ask(context);
-        self.measured.push(measured);
-        self.shown = self.measured.len() - 1;
-    }
-
-    /// Paths that were asked for elsewhere: those of the last session.
-    fn adopt(&mut self, state: &AppState) {
-        for (id, view) in &state.paths {
-            let Some(Command::MeasurePath { path, experiment, .. }) = view.asked.as_deref() else { continue };
-            if self.measured.iter().all(|known| known.watched.id != *id) {
-                self.measured.push(Measured::new(*id, path, experiment));
-            }
+        let (place, new) = measuring::measure(&mut self.measured, context, command, experiment);
+        self.shown = place;
+        if new {
+            let ends = |command: &PathCommand| (command.anchors.first().cloned(), command.anchors.last().cloned());
+            // A curve is looked at beside the line between the same ends.
+            self.compared = self.measured[..place]
+                .iter()
+                .rposition(|other| ends(&other.command) == ends(command) && other.report(context.state).is_some());
         }
     }
 
@@ -188,7 +157,7 @@ impl PathsPanel {
             return;
         }
         ui.add_space(Theme::GAP);
-        let number = |index: usize, measured: &Measured| format!("{}. {}", index + 1, measured.name);
+        let number = |index: usize, measured: &Measured<PathCommand>| format!("{}. {}", index + 1, measured.name);
         let name = |index: usize| self.measured.get(index).map(|measured| number(index, measured)).unwrap_or_default();
         let (mut shown, mut compared) = (self.shown, self.compared);
         let width = ui.available_width().clamp(120.0, 300.0) - 80.0;
@@ -216,8 +185,8 @@ impl PathsPanel {
         });
         (self.shown, self.compared) = (shown, compared.filter(|other| *other != shown));
         let differ = self.compared.and_then(|other| {
-            let other = report_of(context.state, self.measured.get(other)?)?;
-            let shown = report_of(context.state, self.measured.get(self.shown)?)?;
+            let other = self.measured.get(other)?.report(context.state)?;
+            let shown = self.measured.get(self.shown)?.report(context.state)?;
             (other.tasks != shown.tasks).then_some(())
         });
         if differ.is_some() {
@@ -232,19 +201,20 @@ impl PathsPanel {
             return;
         };
         // What was measured before stays in sight while the next path has no point yet, and after one that failed.
-        let has_points =
-            |measured: &&Measured| report_of(context.state, measured).is_some_and(|report| !report.points.is_empty());
+        let has_points = |measured: &&Measured<PathCommand>| {
+            measured.report(context.state).is_some_and(|report| !report.points.is_empty())
+        };
         let Some(measured) = Some(measured).filter(has_points).or_else(|| self.measured.iter().rev().find(has_points))
         else {
             ui.label("The curves appear here with the first points.");
             return;
         };
-        let Some(report) = report_of(context.state, measured) else { return };
+        let Some(report) = measured.report(context.state) else { return };
         let compared = self
             .compared
             .and_then(|index| self.measured.get(index))
             .filter(|other| other.watched.id != measured.watched.id);
-        let compared = compared.and_then(|other| Some((other.name.as_str(), report_of(context.state, other)?)));
+        let compared = compared.and_then(|other| Some((other.name.as_str(), other.report(context.state)?)));
         ui.label(RichText::new(&measured.name).heading());
         self.walk.enter(measured.watched.id);
         let drawn = Drawn { report, compared, t: self.walk.t };
@@ -263,8 +233,7 @@ impl PathsPanel {
         let ground =
             Ground { path: id, report, experiment: &measured.experiment, name: &name, earlier: earlier || trains };
         if earlier && measured.watched.is_over() && measuring::ask_earlier(ui, context) {
-            let (path, experiment) = (Box::new(measured.command.clone()), Box::new(measured.experiment.clone()));
-            context.send(Command::MeasurePath { id, path, experiment });
+            context.send(measured.request());
         }
         context.theme.card_frame().show(ui, |ui| {
             ui.set_width(ui.available_width());
@@ -280,10 +249,6 @@ impl PathsPanel {
 fn file_name(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
-}
-
-fn report_of<'a>(state: &'a AppState, measured: &Measured) -> Option<&'a PathReport> {
-    state.paths.get(&measured.watched.id)?.report.as_ref()
 }
 
 fn export(ui: &mut Ui, context: &mut Context<'_>, report: &PathReport, name: &str) {

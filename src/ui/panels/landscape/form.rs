@@ -5,7 +5,7 @@ use crate::engine::protocol::{AdapterSource, Command, PlaneCommand};
 use crate::ui::panel::Context;
 use crate::ui::panels::paths::adapters::{self, Choice, Folders};
 use crate::ui::panels::paths::form::number;
-use crate::ui::panels::paths::name_of;
+use crate::ui::panels::paths::measuring::Measurable as _;
 use crate::ui::state::AppState;
 use crate::ui::state::run::RunView;
 use crate::ui::theme::Theme;
@@ -356,7 +356,7 @@ fn curved(state: &AppState) -> Vec<(u64, String, &ExperimentConfig)> {
             let report = view.report.as_ref()?;
             let Some(Command::MeasurePath { path, experiment, .. }) = view.asked.as_deref() else { return None };
             let bends = !matches!(report.kind.as_str(), "line" | "product line");
-            bends.then(|| (*id, name_of(path), experiment.as_ref()))
+            bends.then(|| (*id, path.name(), experiment.as_ref()))
         })
         .collect()
 }

@@ -1,9 +1,11 @@
-//! A measurement that goes on: how far it is, stopping it, and why it ended. Shared by paths and planes.
+//! Measurements that were asked for: how far each is, stopping it, why it ended, and asking once more. Shared by paths and planes.
 
+use crate::engine::config::ExperimentConfig;
 use crate::engine::protocol::Command;
 use crate::ui::panel::Context;
 use crate::ui::state::{AppState, Exploration};
 use egui::{ProgressBar, Ui};
+use std::collections::BTreeMap;
 
 /// Where a measurement stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,89 @@ impl Watched {
             }
         }
     }
+}
+
+/// What can be measured: a path or a plane, as it is asked for.
+pub trait Measurable: Clone + PartialEq {
+    type Report: 'static;
+    /// Numbers begin here, so that no other kind has them.
+    const FIRST_NUMBER: u64;
+
+    /// In words.
+    fn name(&self) -> String;
+
+    fn request(self, id: u64, experiment: ExperimentConfig) -> Command;
+
+    /// What a command asks for, if it asks for one of these.
+    fn asked(command: &Command) -> Option<(&Self, &ExperimentConfig)>;
+
+    fn told(state: &AppState) -> &BTreeMap<u64, Exploration<Self::Report>>;
+}
+
+/// One that was asked for.
+#[derive(Debug)]
+pub struct Measured<C> {
+    pub watched: Watched,
+    pub name: String,
+    pub command: C,
+    pub experiment: ExperimentConfig,
+}
+
+impl<C: Measurable> Measured<C> {
+    fn new(id: u64, command: &C, experiment: &ExperimentConfig) -> Self {
+        let (name, command) = (command.name(), command.clone());
+        Self { watched: Watched::new(id), name, command, experiment: experiment.clone() }
+    }
+
+    /// The command that asks for it under its number.
+    pub fn request(&self) -> Command {
+        self.command.clone().request(self.watched.id, self.experiment.clone())
+    }
+
+    fn ask(&mut self, context: &mut Context<'_>) {
+        self.watched.ask_again();
+        context.send(self.request());
+    }
+
+    /// What is known of it by now.
+    pub fn report<'a>(&self, state: &'a AppState) -> Option<&'a C::Report> {
+        C::told(state).get(&self.watched.id)?.report.as_ref()
+    }
+}
+
+/// Takes in what was asked for elsewhere (in the last session), and what the engine told of all.
+pub fn keep_up<C: Measurable>(all: &mut Vec<Measured<C>>, state: &AppState) {
+    for (id, view) in C::told(state) {
+        let Some((command, experiment)) = view.asked.as_deref().and_then(C::asked) else { continue };
+        if all.iter().all(|known| known.watched.id != *id) {
+            all.push(Measured::new(*id, command, experiment));
+        }
+    }
+    for measured in all {
+        measured.watched.keep_up(state, C::told(state).get(&measured.watched.id).map(Into::into));
+    }
+}
+
+/// Asks the engine, also for what is there already: the answer is free while the engine has it, and only the engine knows.
+/// Returns its place, and whether it was not asked for before.
+pub fn measure<C: Measurable>(
+    all: &mut Vec<Measured<C>>,
+    context: &mut Context<'_>,
+    command: &C,
+    experiment: &ExperimentConfig,
+) -> (usize, bool) {
+    let again = all.iter().position(|known| known.command == *command && known.experiment == *experiment);
+    let place = again.unwrap_or_else(|| {
+        let known = C::told(context.state).keys().copied().chain(all.iter().map(|known| known.watched.id));
+        let id = known.map(|id| id + 1).fold(C::FIRST_NUMBER, u64::max);
+        all.push(Measured::new(id, command, experiment));
+        all.len() - 1
+    });
+    // What still goes on is not asked for twice: one stop must end it.
+    if again.is_none() || all[place].watched.is_over() {
+        all[place].ask(context);
+    }
+    (place, again.is_none())
 }
 
 /// Says that an exploration can be looked at only; whether somebody wants it measured again.
