@@ -1,8 +1,9 @@
 //! The engine behind a window: takes commands, never keeps the window waiting, and tells events.
 //!
 //! Three kinds of work, so that looking at a file need not wait for a training: the *desk* (`desk`) is one thread that owns
-//! every tensor and does one job after the other; the *clerk* (`clerk`) reads and writes files; a download or a capsule has a thread
-//! of its own. In a browser's worker they are three tasks of one event loop, which take turns between steps. What concerns the run in progress goes into its tray ([`Control::post`]) and is done between two steps.
+//! every tensor and does one job after the other; the *clerk* (`clerk`) reads and writes files; a download or a capsule has a
+//! thread of its own. In a browser's worker they are tasks of one event loop, which take turns between steps. What concerns the
+//! run in progress goes into its tray ([`Control::post`]) and is done between two steps.
 
 mod capsules;
 mod clerk;

@@ -174,6 +174,19 @@ mod tests {
         letter(&Event::Ready { catalogue: Box::default(), runs_folder: "/thalweg/runs".into() })
     }
 
+    fn started(folder: Option<&str>) -> FromWorker {
+        letter(&Event::RunStarted {
+            run: 4,
+            runs: 1,
+            method_label: "Seq".into(),
+            tasks: Vec::new(),
+            steps_done: 0,
+            steps_total: 1,
+            folder: folder.map(ToString::to_string),
+            report: None,
+        })
+    }
+
     #[test]
     fn a_worker_that_dies_is_told_and_another_takes_its_place() {
         let script = Script::default();
@@ -182,17 +195,7 @@ mod tests {
         let queued = |run| letter(&Event::RunQueued { run, method_label: "Seq".into(), experiment: Box::default() });
         script.0.borrow_mut().news =
             vec![ready(), queued(4), queued(5), queued(6), letter(&Event::Unqueued { run: 6 })];
-        let started = Event::RunStarted {
-            run: 4,
-            runs: 1,
-            method_label: "Seq".into(),
-            tasks: Vec::new(),
-            steps_done: 0,
-            steps_total: 1,
-            folder: None,
-            report: None,
-        };
-        script.0.borrow_mut().news.extend([letter(&started), FromWorker::Died("out of memory".into())]);
+        script.0.borrow_mut().news.extend([started(None), FromWorker::Died("out of memory".into())]);
         let told = link.receive();
         let failed = |run: usize| {
             told.iter().any(|event| matches!(event, Event::Failed { run: r, message } if *r == run && message.contains("out of memory")))
@@ -212,16 +215,7 @@ mod tests {
     fn a_run_whose_device_was_lost_goes_on_by_itself_but_not_for_ever() {
         let script = Script::default();
         let mut link = WorkerLink::new(Box::new(script.clone()));
-        let started = letter(&Event::RunStarted {
-            run: 4,
-            runs: 1,
-            method_label: "Seq".into(),
-            tasks: Vec::new(),
-            steps_done: 0,
-            steps_total: 1,
-            folder: Some("/thalweg/runs/seq".into()),
-            report: None,
-        });
+        let started = started(Some("/thalweg/runs/seq"));
         for _ in 0..=RECOVERIES {
             // The engine may notice first.
             let failed = letter(&Event::Failed { run: 4, message: "the device does not answer".into() });

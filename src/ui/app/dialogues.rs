@@ -71,19 +71,8 @@ impl App {
             (None, _) => "It was read from a capsule. It leaves the list; the file stays where it is.".to_string(),
         });
         ui.add_space(Theme::GAP);
-        ui.horizontal(|ui| {
-            let keep = ui.button("Keep it");
-            if fresh {
-                keep.request_focus();
-            }
-            let ground = theme.bad();
-            let delete = Button::new(RichText::new("Delete run").color(Theme::on(ground)).strong()).fill(ground);
-            if ui.add(delete).clicked() {
-                return Some(Answer::Delete(number));
-            }
-            keep.clicked().then_some(Answer::Nothing)
-        })
-        .inner
+        keep_or_delete(ui, theme, "Delete run", fresh)
+            .map(|yes| if yes { Answer::Delete(number) } else { Answer::Nothing })
     }
 
     /// Deletes a run for which somebody said yes.
@@ -96,6 +85,23 @@ impl App {
         }
         self.expect_answer();
     }
+}
+
+/// Two buttons, and whether to delete; `None` while nobody has answered. The careful one has the focus at first.
+pub(super) fn keep_or_delete(ui: &mut Ui, theme: &Theme, delete: &str, fresh: bool) -> Option<bool> {
+    ui.horizontal(|ui| {
+        let keep = ui.button("Keep it");
+        if fresh {
+            keep.request_focus();
+        }
+        let ground = theme.bad();
+        let delete = Button::new(RichText::new(delete).color(Theme::on(ground)).strong()).fill(ground);
+        if ui.add(delete).clicked() {
+            return Some(true);
+        }
+        keep.clicked().then_some(false)
+    })
+    .inner
 }
 
 fn ask_folder(ui: &mut Ui, path: &str) -> Option<Answer> {

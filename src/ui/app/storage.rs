@@ -1,7 +1,7 @@
 //! The sheet of what the program keeps: models, unpacked capsules, chosen files and runs, with sizes and a way to delete each.
 
 use super::App;
-use super::dialogues::Dialogue;
+use super::dialogues::{Dialogue, keep_or_delete};
 use crate::engine::protocol::storage::{StorageListing, StoredItem, StoredKind};
 use crate::ui::theme::Theme;
 use crate::ui::words;
@@ -141,17 +141,5 @@ pub(super) fn ask(ui: &mut Ui, theme: &Theme, item: &StoredItem, fresh: bool) ->
     ui.add(Label::new(RichText::new(&item.path).color(theme.muted())).wrap());
     ui.label(consequence(item.kind));
     ui.add_space(Theme::GAP);
-    ui.horizontal(|ui| {
-        let keep = ui.button("Keep it");
-        if fresh {
-            keep.request_focus();
-        }
-        let ground = theme.bad();
-        let delete = Button::new(RichText::new("Delete it").color(Theme::on(ground)).strong()).fill(ground);
-        if ui.add(delete).clicked() {
-            return Some(true);
-        }
-        keep.clicked().then_some(false)
-    })
-    .inner
+    keep_or_delete(ui, theme, "Delete it", fresh)
 }
