@@ -80,6 +80,12 @@ export class Stage {
     await this.page.goto(`${this.server.address}?tree`);
   }
 
+  /** Comes back to the page as after a crash, and goes on with what was interrupted. */
+  async resumeLast() {
+    await this.reopen();
+    await this.clickAway("Resume last session", 60);
+  }
+
   /** The engine's worker. */
   worker() {
     const workers = this.page.workers().filter((worker) => worker.url().endsWith("/worker.js"));

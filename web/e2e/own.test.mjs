@@ -61,8 +61,7 @@ test("stories260K and a JSONL are trained, interrupted and gone on with exactly"
     assert.ok(Number(step[1]) > 0 && Number(step[1]) < Number(step[2]), `the run was not in its middle: ${step[0]}`);
     t.diagnostic(`interrupted: ${step[0]}`);
 
-    await stage.reopen();
-    await stage.clickAway("Resume last session", 60);
+    await stage.resumeLast();
     await stage.wait("the end", (tree) => stage.find(tree, /2 of 2 tasks learnt/) && tree.some((node) => (node.value ?? node.label) === "idle"), 150);
     const found = losses(await stage.capsule(join(folder, "interrupted.thalweg")));
     assert.deepEqual(found, expected, "the interrupted run differs from the one that was not");

@@ -39,8 +39,7 @@ for (const [where, lines, kept] of [
       await pause(8000);
       if (!kept) return;
       const before = stepOf(await stage.tree());
-      await stage.reopen();
-      await stage.clickAway("Resume last session", 60);
+      await stage.resumeLast();
       await stage.wait("the step it was at", (tree) => stepOf(tree) >= before, 120);
       const stores = await stage.page.evaluate(async () => (await indexedDB.databases()).map((database) => database.name));
       assert.ok(stores.includes("thalweg"), `it was kept elsewhere: ${stores}`);

@@ -29,8 +29,7 @@ test("a task is picked, a run paused, the page reloaded, the run resumed, a caps
     await stage.shot("paused");
     // The window remembers the run every few seconds.
     await new Promise((resolve) => setTimeout(resolve, 7000));
-    await stage.reopen();
-    await stage.clickAway("Resume last session", 60);
+    await stage.resumeLast();
     await stage.shows("Pause", 120);
     await stage.shot("resumed");
     await stage.click("Stop and keep");

@@ -91,8 +91,7 @@ test("a full storage is told, the run goes on, and is kept as soon as there is r
     await goesOn(stage);
     // It is tried again every five seconds; the window remembers the run as often.
     await pause(12_000);
-    await stage.reopen();
-    await stage.clickAway("Resume last session", 60);
+    await stage.resumeLast();
     await stage.shows("Pause", 120);
     assert.deepEqual(stage.faults, []);
   } finally {
@@ -116,8 +115,7 @@ test("a storage that is emptied under the tab is told, and the run is kept again
     await stage.click("Pause");
     await pause(8000);
     const before = await steps(stage);
-    await stage.reopen();
-    await stage.clickAway("Resume last session", 60);
+    await stage.resumeLast();
     await stage.shows("Pause", 120);
     await stage.shows(/Step\s*[1-9]\d* of/, 60);
     assert.ok((await steps(stage)) >= before, "the checkpoint after the loss is not the one it goes on from");
