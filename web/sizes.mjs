@@ -1,16 +1,38 @@
-// `node web/sizes.mjs dist`: what each file weighs on the disk and over the wire.
+// `node web/sizes.mjs dist`: what each file weighs on the disk and over the wire, and how much of the module is code and how much
+// data (the embedded model, fonts, texts).
 import { readFileSync, readdirSync } from "node:fs";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { join } from "node:path";
 
 const folder = process.argv[2] ?? "dist";
 const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } };
+const weigh = (name, bytes) => [name, bytes.length, gzipSync(bytes).length, brotliCompressSync(bytes, quality).length];
+
+/** The parts of a WebAssembly module by the number of their section. */
+function sections(bytes) {
+  const found = new Map();
+  for (let place = 8; place < bytes.length; ) {
+    const kind = bytes[place];
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      place += 1;
+      length += (bytes[place] & 127) * 2 ** shift;
+      if (bytes[place] < 128) break;
+    }
+    found.set(kind, bytes.subarray(place + 1, place + 1 + length));
+    place += 1 + length;
+  }
+  return found;
+}
+
 const rows = readdirSync(folder)
   .sort()
-  .map((name) => {
-    const bytes = readFileSync(join(folder, name));
-    return [name, bytes.length, gzipSync(bytes).length, brotliCompressSync(bytes, quality).length];
-  });
+  .map((name) => weigh(name, readFileSync(join(folder, name))));
 rows.push(["all of it", 1, 2, 3].map((column, index) => (index === 0 ? column : rows.reduce((sum, row) => sum + row[column], 0))));
 console.log(`${"file".padEnd(24)}${"bytes".padStart(12)}${"gzip".padStart(12)}${"brotli".padStart(12)}`);
-for (const [name, ...sizes] of rows) console.log(name.padEnd(24) + sizes.map((size) => String(size).padStart(12)).join(""));
+const print = ([name, ...sizes]) => console.log(name.padEnd(24) + sizes.map((size) => String(size).padStart(12)).join(""));
+rows.forEach(print);
+const module = sections(readFileSync(join(folder, "thalweg_bg.wasm")));
+console.log("of thalweg_bg.wasm");
+print(weigh("  code", module.get(10)));
+print(weigh("  data", module.get(11)));

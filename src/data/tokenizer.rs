@@ -313,12 +313,11 @@ impl Tokenizer {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
 
     use super::*;
 
     fn shared(path: &str) -> Option<Vec<u8>> {
-        let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "shared", "data", path].iter().collect();
+        let path = crate::platform::scratch::checkout().join("../shared/data").join(path);
         let bytes = std::fs::read(&path).ok();
         if bytes.is_none() {
             eprintln!("SKIPPED: {} is not there, so real tokenizers were not compared", path.display());

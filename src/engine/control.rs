@@ -4,7 +4,7 @@
 use super::protocol::{Command, Steer};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const GO: u8 = 0;
 const WAIT: u8 = 1;
@@ -23,7 +23,8 @@ pub type Unwanted = Arc<Mutex<BTreeSet<u64>>>;
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     state: Arc<AtomicU8>,
-    tray: Arc<Mutex<VecDeque<Command>>>,
+    /// Open while a run can look into it.
+    tray: Arc<Mutex<Option<VecDeque<Command>>>>,
     buffer: Arc<AtomicU8>,
     unwanted: Unwanted,
 }
@@ -68,14 +69,35 @@ impl Control {
         }
     }
 
-    /// Lays down a command that the run carries out between two steps.
-    pub fn post(&self, command: Command) {
-        self.tray.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
+    /// From now on commands can be posted to the run.
+    pub fn open_tray(&self) {
+        self.tray().get_or_insert_default();
+    }
+
+    /// Lays down a command that the run carries out between two steps; gives it back when there is no run that would.
+    ///
+    /// # Errors
+    /// The command itself, where the tray is closed.
+    pub fn post(&self, command: Command) -> Result<(), Box<Command>> {
+        match &mut *self.tray() {
+            Some(tray) => tray.push_back(command),
+            None => return Err(Box::new(command)),
+        }
+        Ok(())
     }
 
     /// The oldest command in the tray.
     pub fn take(&self) -> Option<Command> {
-        self.tray.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.tray().as_mut()?.pop_front()
+    }
+
+    /// What the run left in the tray. In the same moment it closes, so that nothing is laid down that nobody will find.
+    pub fn close_tray(&self) -> VecDeque<Command> {
+        self.tray().take().unwrap_or_default()
+    }
+
+    fn tray(&self) -> MutexGuard<'_, Option<VecDeque<Command>>> {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says that there is somebody who shows the replay buffer, and whether it is looked at just now.
@@ -120,6 +142,19 @@ mod tests {
         assert!(control.follows_buffer() && !control.watches_buffer());
         control.watch_buffer(true);
         assert!(control.follows_buffer() && control.watches_buffer());
+    }
+
+    #[test]
+    fn what_is_posted_is_found_or_given_back() {
+        let control = Control::default();
+        assert!(control.post(Command::MapBuffer).is_err(), "nobody would look into it");
+        control.open_tray();
+        control.post(Command::MapBuffer).unwrap();
+        control.post(Command::FindDevices).unwrap();
+        assert_eq!(control.take(), Some(Command::MapBuffer));
+        assert_eq!(control.close_tray(), [Command::FindDevices]);
+        assert_eq!(control.post(Command::MapBuffer), Err(Box::new(Command::MapBuffer)));
+        assert!(control.take().is_none() && control.close_tray().is_empty());
     }
 
     #[test]

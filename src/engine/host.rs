@@ -9,7 +9,6 @@ mod capsules;
 mod clerk;
 mod desk;
 mod holds;
-mod inbox;
 mod runs;
 mod storage;
 
@@ -19,8 +18,8 @@ use super::control::{Control, Unwanted};
 use super::protocol::{Command, Event, Level};
 use crate::continual::find;
 use crate::platform::{self, PlatformError};
+use async_channel::{Sender, unbounded};
 use holds::{Hold, Holds};
-use inbox::{Slot, inbox};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -47,8 +46,6 @@ struct Shared {
     control: Mutex<Control>,
     /// The exploration in progress, if the job is one.
     exploration: Mutex<Option<u64>>,
-    /// Is the job in progress a run?
-    runs: AtomicBool,
     watches_buffer: AtomicBool,
     /// Queued runs and explorations that nobody wants any more.
     dropped: Mutex<BTreeSet<u64>>,
@@ -92,8 +89,8 @@ enum Job {
 
 /// The engine and its threads. Dropping it stops the run in progress with a checkpoint.
 pub struct Host {
-    jobs: Slot<Job>,
-    papers: Slot<Command>,
+    jobs: Sender<Job>,
+    papers: Sender<Command>,
     events: Receiver<Event>,
     teller: Teller,
     shared: Arc<Shared>,
@@ -123,8 +120,8 @@ impl Host {
     pub fn start_telling(runs_folder: &str, tell: Arc<dyn Fn(Event) + Send + Sync>) -> Result<Self, PlatformError> {
         let teller = Teller(tell);
         let shared = Arc::new(Shared::default());
-        let (jobs, waiting) = inbox();
-        let (papers, letters) = inbox();
+        let (jobs, waiting) = unbounded();
+        let (papers, letters) = unbounded();
         let (desk_teller, desk_shared) = (teller.clone(), shared.clone());
         platform::spawn("engine", move || async move { desk::work(&waiting, &desk_shared, &desk_teller).await })?;
         let places = Places::of_this_machine(Path::new(runs_folder));
@@ -171,36 +168,28 @@ impl Host {
             }
             Command::Start { run, experiment } => self.queue(run, &experiment),
             command @ (Command::EditBuffer { .. } | Command::PreviewBuffer { .. } | Command::MapBuffer) => {
-                if self.shared.runs.load(Ordering::SeqCst) {
-                    lock(&self.shared.control).post(command);
-                } else {
+                if lock(&self.shared.control).post(command).is_err() {
                     let message =
                         "no run is in progress: the buffer lives with its run. Start or resume one".to_string();
                     self.teller.tell(Event::Refused { what: "the replay buffer".into(), message });
                 }
             }
-            command @ (Command::Generate { .. } | Command::Mark { .. } | Command::ExportAdapter { .. })
-                if self.shared.runs.load(Ordering::SeqCst) =>
-            {
+            command @ (Command::Generate { .. } | Command::Mark { .. } | Command::ExportAdapter { .. }) => {
                 self.want_again(&command);
-                lock(&self.shared.control).post(command);
+                // A run answers between two steps; where none does, the question waits for its turn.
+                if let Err(command) = lock(&self.shared.control).post(command) {
+                    self.ask(command);
+                }
             }
-            command @ (Command::Generate { .. }
-            | Command::Mark { .. }
-            | Command::ExportAdapter { .. }
-            | Command::FindDevices
+            command @ (Command::FindDevices
             | Command::MeasurePath { .. }
             | Command::MeasurePlane { .. }
-            | Command::MeasureSimilarity { .. }) => {
-                self.want_again(&command);
-                let hold = self.shared.holds.hold(None, "a question to a model needs it", holds::paths_of(&command));
-                self.job(Job::Other(Box::new(command), hold));
-            }
+            | Command::MeasureSimilarity { .. }) => self.ask(Box::new(command)),
             command => {
                 if let Command::OpenCapsule { run, .. } | Command::SaveCapsule { run, .. } = &command {
                     lock(&self.shared.uncapsuled).remove(run);
                 }
-                if !self.papers.send(command) {
+                if self.papers.try_send(command).is_err() {
                     self.teller.tell(Event::EngineDied {
                         message: "the thread for files has ended: start the program again".into(),
                     });
@@ -216,8 +205,14 @@ impl Host {
         }
     }
 
+    /// Queues a question to a model.
+    fn ask(&self, command: Box<Command>) {
+        let hold = self.shared.holds.hold(None, "a question to a model needs it", holds::paths_of(&command));
+        self.job(Job::Other(command, hold));
+    }
+
     fn job(&self, job: Job) {
-        if !self.jobs.send(job) {
+        if self.jobs.try_send(job).is_err() {
             self.teller
                 .tell(Event::EngineDied { message: "the engine's thread has ended: start the program again".into() });
         }

@@ -1,8 +1,7 @@
 //! What the subcommands leave and print.
 
-use super::program::{shell, small_run, succeeds, text_of, thalweg};
+use super::program::{checkout, shell, small_run, succeeds, text_of, thalweg};
 use super::tiny_model::{Scratch, files_below, other_model, tiny_model};
-use std::path::Path;
 use thalweg::engine::protocol::Event;
 use thalweg::engine::report::RunReport;
 
@@ -121,7 +120,8 @@ fn column(table: &str, index: usize) -> Vec<(String, f64)> {
 #[test]
 fn a_merged_model_scores_as_the_model_with_its_adapter() {
     let scratch = Scratch::new("merge");
-    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-model");
+    let model = checkout().join("assets/demo-model");
+    let model = model.to_str().unwrap();
     let mut words = vec!["run", "--quiet", "--model", model, "--device", "cpu", "--task", "builtin:stance"];
     words.extend(["--method", "seq", "--steps", "40", "--max-length", "64", "--output", "runs"]);
     words.extend(["--set", "lora.target_modules=[\"q_proj\", \"v_proj\", \"o_proj\", \"gate_proj\", \"down_proj\"]"]);
@@ -161,7 +161,7 @@ fn a_seed_repeats_a_text() {
 
 #[test]
 fn lists_are_complete() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = &checkout();
     let methods = succeeds(here, &["methods"]).stdout;
     for entry in thalweg::continual::register() {
         assert!(methods.contains(entry.name) && methods.contains(entry.source), "{}", entry.name);
@@ -290,7 +290,7 @@ fn similarity_of_the_adapters_of_a_run() {
 
 #[test]
 fn the_landscape_benchmark_finds_the_same_numbers_in_every_way() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = &checkout();
     let words = ["bench", "--landscape", "--examples", "2", "--points", "3", "--side", "2", "--rounds", "2", "--quiet"];
     let call = succeeds(here, &words);
     for way in

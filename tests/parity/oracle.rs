@@ -29,9 +29,14 @@ pub fn cpu() -> OpenDevice {
     OpenDevice::cpu("test")
 }
 
+/// The checkout whose tests run: a target directory that two checkouts share may hold a test compiled for the other one.
+pub fn checkout() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
 /// `tests/fixtures`.
 pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+    checkout().join("tests/fixtures")
 }
 
 /// A JSON file.

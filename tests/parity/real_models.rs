@@ -1,14 +1,13 @@
 //! Two trained models, when they are there, against a double-precision forward pass: likelihoods of texts, logits, greedy text.
 
-use crate::oracle::{LOGITS, close, cpu, greedy, integers, json, load, text_batch, values};
-use std::path::Path;
+use crate::oracle::{LOGITS, checkout, close, cpu, greedy, integers, json, load, text_batch, values};
 use thalweg::data::tokenizer::Tokenizer;
 use thalweg::io::HfFolder;
 use thalweg::model::generate::Generation;
 use thalweg::model::llama::Pass;
 
 fn as_the_reference_says(name: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/models").join(name);
+    let folder = checkout().join("../shared/data/models").join(name);
     if !folder.exists() {
         eprintln!("!!! NOT TESTED: {} is not there, so {name} was not compared with its reference", folder.display());
         return;

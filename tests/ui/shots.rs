@@ -25,7 +25,10 @@ const IN_README: [&str; 10] = [
 ];
 
 fn folder() -> PathBuf {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("assets/screenshots");
+    // Asked when it runs: a target directory may be shared by checkouts.
+    let checkout =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    let default = checkout.join("assets/screenshots");
     std::env::var_os("THALWEG_SHOTS").map_or(default, PathBuf::from)
 }
 

@@ -1,7 +1,5 @@
 //! Imports of small texts written here, and of the eight real sets in ../shared/data/tasks where they are.
 
-use std::path::PathBuf;
-
 use super::*;
 
 fn import(name: &str, text: &str) -> Result<Imported, DataError> {
@@ -198,7 +196,7 @@ fn a_folder_on_disk_is_read_and_an_empty_one_refused() {
 /// The eight sets of ../shared/data: the kind must be right without being told.
 #[test]
 fn real_sets_are_understood() {
-    let root: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "shared", "data", "tasks"].iter().collect();
+    let root = crate::platform::scratch::checkout().join("../shared/data/tasks");
     if !root.is_dir() {
         eprintln!("SKIPPED: {} is not there, so no real task set was read", root.display());
         return;

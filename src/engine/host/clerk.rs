@@ -1,6 +1,5 @@
 //! The clerk: looks into models, tasks and runs and moves files, while the desk may be training. Needs no tensor.
 
-use super::inbox::{Inbox, Slot};
 use super::storage::{self, Places};
 use super::{Job, Shared, Teller, capsules, caught, lock, logged, message_of, runs};
 use crate::data::tokenizer::Tokenizer;
@@ -12,20 +11,21 @@ use crate::engine::protocol::{Command, Event};
 use crate::engine::run::refusal;
 use crate::io::hub::{self, HubError, HubRequest};
 use crate::platform;
+use async_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Answers letters until the window is gone.
 pub(super) async fn work(
-    letters: &Inbox<Command>,
-    jobs: &Slot<Job>,
+    letters: &Receiver<Command>,
+    jobs: &Sender<Job>,
     places: &Places,
     shared: &Arc<Shared>,
     teller: &Teller,
 ) {
     let mut clerk = Clerk::default();
-    while let Some(command) = letters.receive().await {
+    while let Ok(command) = letters.recv().await {
         let answered = if matches!(command, Command::ListStorage | Command::DeleteStored { .. }) {
             caught(Box::pin(storage::answer(&command, places, shared, teller))).await
         } else {
@@ -48,7 +48,7 @@ struct Clerk {
 }
 
 impl Clerk {
-    fn answer(&mut self, command: &Command, jobs: &Slot<Job>, shared: &Arc<Shared>, teller: &Teller) {
+    fn answer(&mut self, command: &Command, jobs: &Sender<Job>, shared: &Arc<Shared>, teller: &Teller) {
         match command {
             Command::InspectModel { experiment } => {
                 let result = inspect_model(experiment, platform::available_memory_bytes(), self.longest).map(Box::new);
@@ -69,7 +69,7 @@ impl Clerk {
                     // Queued again, it is wanted again.
                     lock(&shared.dropped).remove(&(*run as u64));
                     teller.tell(event);
-                    if !jobs.send(Job::Resume { run: *run, folder: folder.into(), hold }) {
+                    if jobs.try_send(Job::Resume { run: *run, folder: folder.into(), hold }).is_err() {
                         let message = "the engine's thread has ended: start the program again".into();
                         teller.tell(Event::Failed { run: *run, message });
                     }

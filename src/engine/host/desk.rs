@@ -1,7 +1,6 @@
 //! The desk: the one thread that owns tensors. One job after the other; a job that panics ends alone.
 
 use super::holds::Hold;
-use super::inbox::Inbox;
 use super::{Job, Shared, Teller, caught, lock, message_of};
 use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
@@ -17,6 +16,7 @@ use crate::engine::{EngineError, bench, writer};
 use crate::io::peft;
 use crate::model::{LoraConfig, Overlay};
 use crate::platform::{self, fs};
+use async_channel::Receiver;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,21 +27,24 @@ const MEMORY_SECS: f64 = 1.0;
 const DEVICE_SECS: f64 = 1.5;
 
 /// Does jobs until the window is gone.
-pub(super) async fn work(jobs: &Inbox<Job>, shared: &Shared, teller: &Teller) {
+pub(super) async fn work(jobs: &Receiver<Job>, shared: &Shared, teller: &Teller) {
     let mut desk = Desk::default();
-    while let Some(job) = jobs.receive().await {
+    while let Ok(job) = jobs.recv().await {
         let control = Control::sharing(&shared.unwanted);
         control.watch_buffer(shared.watches_buffer.load(Ordering::SeqCst));
-        *lock(&shared.control) = control.clone();
         let run = match &job {
             Job::Run { run, .. } | Job::Resume { run, .. } => Some(*run),
             Job::Other(..) => None,
             #[cfg(test)]
             Job::Die { run } => Some(*run),
         };
-        shared.runs.store(run.is_some(), Ordering::SeqCst);
+        if run.is_some() {
+            control.open_tray();
+        }
+        *lock(&shared.control) = control.clone();
         let result = caught(Box::pin(desk.carry_out(job, &control, shared, teller))).await;
-        shared.runs.store(false, Ordering::SeqCst);
+        // What was asked of the run after its last look at the tray needs no run; what is asked from now on is queued.
+        let late = control.close_tray();
         *lock(&shared.exploration) = None;
         match result {
             Ok(()) => {}
@@ -58,8 +61,7 @@ pub(super) async fn work(jobs: &Inbox<Job>, shared: &Shared, teller: &Teller) {
                 teller.tell(Event::EngineDied { message });
             }
         }
-        // What was asked of the run after its last look at the tray needs no run.
-        while let Some(command) = control.take() {
+        for command in late {
             let late = Job::Other(Box::new(command), Hold::default());
             if let Err(panic) = caught(Box::pin(desk.carry_out(late, &control, shared, teller))).await {
                 desk = Desk::default();

@@ -4,7 +4,6 @@ use super::*;
 use crate::io::safetensors::Dtype;
 use crate::io::test_model::{config, weights, write_folder, write_sharded_folder, write_tensors};
 use std::fs;
-use std::path::PathBuf;
 
 fn refusal(folder: &Path) -> String {
     HfFolder::open(folder).err().expect("must be refused").to_string()
@@ -159,7 +158,7 @@ fn the_fingerprint_knows_weights_not_files() {
 /// The folders that transformers wrote for the parity tests (they have no tokenizer).
 #[test]
 fn reads_what_transformers_writes() {
-    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let fixtures = crate::platform::scratch::checkout().join("tests/fixtures");
     for name in ["tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"] {
         let (config, mut weights) = open_weights(&fixtures.join(name)).unwrap();
         check_tensors(&config, &mut weights).unwrap();
@@ -171,7 +170,7 @@ fn reads_what_transformers_writes() {
 
 #[test]
 fn opens_the_real_models_where_they_are() {
-    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/models");
+    let models = crate::platform::scratch::checkout().join("../shared/data/models");
     if !models.exists() {
         eprintln!("SKIPPED: no real models at {}", models.display());
         return;

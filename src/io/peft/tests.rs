@@ -6,7 +6,6 @@ use crate::io::hf_folder::open_weights;
 use crate::io::test_model::{self, names_in};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
 
 /// As PEFT writes it for `test_model::adapter(2, [q_proj, down_proj])`, with some of its many other fields.
 fn settings_json() -> Value {
@@ -50,7 +49,7 @@ fn writes_what_it_reads() {
 
 #[test]
 fn reads_what_peft_writes() {
-    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let fixtures = crate::platform::scratch::checkout().join("tests/fixtures");
     for folder in ["tiny-llama3/adapter", "tiny-llama3/adapter_slow", "tiny-qwen2/adapter"] {
         let base = fixtures.join(folder.split('/').next().unwrap());
         let (config, _) = open_weights(&base).unwrap();
