@@ -26,6 +26,10 @@ fi
 names=() seconds=() verdicts=()
 summary() {
     local code=$? i
+    if [ -n "${page_build:-}" ]; then
+        kill -- "-$page_build" 2>/dev/null || true   # it may have ended
+        rm -f "$page_log"
+    fi
     [ -z "${made_runtime_dir:-}" ] || rm -rf "$made_runtime_dir"
     # A step that was interrupted, or ended the shell by itself, has a name and no verdict yet.
     [ "${#names[@]}" -eq "${#verdicts[@]}" ] || { verdicts+=("FAILED") && seconds+=($((SECONDS - started))); }
@@ -61,7 +65,12 @@ web() (
 )
 
 page() {
-    scripts/web-build.sh
+    if [ -n "${page_build:-}" ]; then
+        wait "$page_build" || { cat "$page_log" && return 1; }
+        cat "$page_log"
+    else
+        scripts/web-build.sh
+    fi
     # What the page trains is held against the program that was just tested.
     export THALWEG="${CARGO_TARGET_DIR:-$PWD/target}/release/thalweg"
     (cd web/e2e && npm ci --ignore-scripts --no-audit --no-fund && npm test)
@@ -75,6 +84,13 @@ smoke() {
 }
 
 step "format" cargo fmt --check
+if [ "${THALWEG_PAGE:-}" = 1 ] && [ -n "${THALWEG_WEB_TARGET_DIR:-}" ]; then
+    # The module is built beside the other steps, in a target directory of its own: with two cores that saves what one of them
+    # would wait for the other.
+    page_log=$(mktemp)
+    setsid nice scripts/web-build.sh >"$page_log" 2>&1 &
+    page_build=$!
+fi
 step "clippy, native" cargo clippy --locked --release --all-targets -- -D warnings
 step "clippy, browser" web
 step "tests" cargo test --release

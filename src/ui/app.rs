@@ -31,6 +31,7 @@ use super::action::Action;
 use super::files::Files;
 use super::fonts::Fonts;
 use super::link::EngineLink;
+use super::pace::Pace;
 use super::panel::{Context as PanelContext, Panel, PanelKind};
 use super::session::{STORAGE_KEY, Session};
 use super::state::AppState;
@@ -50,9 +51,7 @@ use palette::Palette;
 use picture::Pictures;
 use std::collections::VecDeque;
 
-/// Time between two looks at a busy engine.
-const BUSY_SECS: f64 = 0.066;
-/// The same while nothing but an answer is awaited.
+/// Time between two looks at the engine while nothing but an answer is awaited.
 const EXPECTING_SECS: f64 = 0.15;
 /// So long after a command an answer is looked for.
 const EXPECT_SECS: f64 = 10.0;
@@ -92,6 +91,7 @@ pub struct App {
     /// Numbers before this one are spoken for until then.
     reading: Option<(usize, f64)>,
     answer_until_secs: f64,
+    pace: Pace,
     clock: Box<dyn Fn() -> f64>,
     /// What was asked for from outside the frame.
     pending: Vec<Action>,
@@ -137,6 +137,7 @@ impl App {
             next_number: 0,
             reading: None,
             answer_until_secs: 0.0,
+            pace: Pace::default(),
             clock: Box::new(move || platform::now_secs() - start),
             pending: Vec::new(),
         }
@@ -246,6 +247,9 @@ impl App {
         if let Some(message) = self.fonts.attend(ctx) {
             self.tell(Level::Warning, message);
         }
+        let now = self.now();
+        self.pace.frame(now);
+        self.pace.expect(ctx, now, self.is_busy());
         if let Some(wait) = self.next_look_secs() {
             ctx.request_repaint_after_secs(wait);
         }
@@ -267,17 +271,21 @@ impl App {
         self.answer_until_secs = self.now() + EXPECT_SECS;
     }
 
-    /// Seconds until the next frame that nobody asked for; `None` while nothing goes on.
-    fn next_look_secs(&self) -> Option<f32> {
-        let (now, engine) = (self.now(), &self.state.engine);
-        let busy = match progress(&self.state) {
+    fn is_busy(&self) -> bool {
+        let engine = &self.state.engine;
+        match progress(&self.state) {
             Progress::Running | Progress::Waiting => true,
             Progress::Paused => false,
             Progress::Idle => engine.ready && engine.phase != "idle",
-        };
-        let expecting = !engine.ready || now < self.answer_until_secs || self.files.is_waiting();
+        }
+    }
+
+    /// Seconds until the next frame that nobody asked for; `None` while nothing goes on.
+    fn next_look_secs(&self) -> Option<f32> {
+        let now = self.now();
+        let expecting = !self.state.engine.ready || now < self.answer_until_secs || self.files.is_waiting();
         let rests = [
-            busy.then_some(BUSY_SECS),
+            self.is_busy().then(|| self.pace.rest_secs()),
             expecting.then_some(EXPECTING_SECS),
             self.inspector.next_look_secs(now),
             self.toasts.next_change_secs(now),

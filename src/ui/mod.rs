@@ -11,6 +11,7 @@ pub mod app;
 pub mod files;
 mod fonts;
 pub mod link;
+mod pace;
 pub mod panel;
 pub mod panels;
 #[cfg(test)]

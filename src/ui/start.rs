@@ -3,6 +3,7 @@
 use super::address;
 use super::app::{App, remembered};
 use super::link::EngineLink;
+use super::pace;
 use super::panels;
 use super::system_files::SystemFiles;
 use super::tree::TreeForPage;
@@ -39,8 +40,8 @@ pub fn start(role: Role, capsule: Option<&str>) -> Result<(), PlatformError> {
     let make = move |context: &eframe::CreationContext<'_>| -> Result<Box<dyn eframe::App>, Box<dyn std::error::Error + Send + Sync>> {
         let wake = context.egui_ctx.clone();
         let link: Box<dyn EngineLink> = match role {
-            Role::Page => Box::new(WorkerLink::new(platform::open_worker(move || wake.request_repaint())?)),
-            Role::Desktop | Role::Worker => Box::new(Host::start(&runs, Arc::new(move || wake.request_repaint()))?),
+            Role::Page => Box::new(WorkerLink::new(platform::open_worker(move || pace::wake(&wake))?)),
+            Role::Desktop | Role::Worker => Box::new(Host::start(&runs, Arc::new(move || pace::wake(&wake)))?),
         };
         if platform::wants_tree() {
             context.egui_ctx.add_plugin(TreeForPage);

@@ -235,9 +235,3 @@ max_examples = 8
 
 /** The losses of a run's files. */
 export const losses = (files) => column(files.get("metrics.csv"), "loss_total");
-
-/** The same, as small as a GPU that is a program can bear. */
-export const SHORT_WEBGPU = SHORT.replace('device = "cpu"', 'device = "webgpu"')
-  .replace("batch_size = 4", "batch_size = 1")
-  .replace("max_length = 64", "max_length = 32")
-  .replace("max_examples = 8", "max_examples = 1");
