@@ -2,8 +2,9 @@
 
 use super::EngineError;
 use super::bench::{Budget, Workload, measure_step};
+use super::caught::caught;
 use super::config::ExperimentConfig;
-use super::device::{DeviceChoice, OpenDevice, candidates};
+use super::device::{DeviceChoice, OpenDevice, candidates, lose};
 use super::protocol::Event;
 use super::run::Sink;
 use crate::model::ModelConfig;
@@ -36,13 +37,17 @@ pub async fn choose_device(
     };
     let mut measured = Vec::with_capacity(open.len());
     for device in &open {
-        match measure_step(device, &shape, &workload, "seq", Budget::Secs(BUDGET_SECS)).await {
-            Ok(timing) => measured.push(timing.median_secs),
-            Err(error) => {
-                emit(Event::Warned { message: format!("{} was left out: {error}", device.name) });
-                measured.push(f64::INFINITY);
+        let step = async {
+            let timing = measure_step(device, &shape, &workload, "seq", Budget::Secs(BUDGET_SECS)).await?;
+            Ok::<_, EngineError>(timing.median_secs)
+        };
+        measured.push(match seconds(&device.name, Box::pin(step)).await {
+            Ok(secs) => secs,
+            Err(cause) => {
+                emit(Event::Warned { message: format!("{} was left out: {cause}", device.name) });
+                f64::INFINITY
             }
-        }
+        });
     }
     let best = measured.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
     let list: Vec<String> =
@@ -50,4 +55,30 @@ pub async fn choose_device(
     let mut device = open.swap_remove(best);
     device.reason = format!("fastest LoRA step of: {}", list.join(", "));
     Ok(device)
+}
+
+/// What a measurement gave, or why it gave nothing: a driver that fails must not take the others along.
+async fn seconds(name: &str, step: impl Future<Output = Result<f64, EngineError>>) -> Result<f64, String> {
+    let measured = caught(step).await.map_err(|cause| {
+        lose(name);
+        format!("its driver failed while it was measured ({cause})")
+    })?;
+    measured.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::block_on;
+
+    #[test]
+    fn a_driver_that_falls_over_is_a_reason() {
+        assert_eq!(block_on(seconds("a test's device", async { Ok(0.5) })).unwrap(), Ok(0.5));
+        let lost = block_on(seconds("a test's device", async { Err(EngineError::Device("it was lost".into())) }))
+            .unwrap()
+            .unwrap_err();
+        assert!(lost.contains("it was lost"), "{lost}");
+        let panic = block_on(seconds("a test's device", async { panic!("validation error") })).unwrap().unwrap_err();
+        assert_eq!(panic, "its driver failed while it was measured (validation error)");
+    }
 }

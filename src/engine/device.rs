@@ -3,6 +3,7 @@
 //! A remote Burn server would be one more [`DeviceChoice`] and one more arm of [`candidates`]; nothing else would change.
 
 use super::EngineError;
+use super::caught::caught;
 use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::{Device, DeviceKind};
 use serde::{Deserialize, Serialize};
@@ -258,9 +259,12 @@ pub async fn candidates(choice: &DeviceChoice) -> Result<Vec<OpenDevice>, Engine
             Ok(vec![open_adapter(pick(&found, which.as_deref())?).await?])
         }
         DeviceChoice::Auto => {
-            let found = adapters().await;
+            let asked = caught(adapters()).await;
+            let fell_over = asked.is_err();
+            let found = asked.unwrap_or_default();
             let real: Vec<&AdapterReport> = found.iter().filter(|adapter| !adapter.is_software()).collect();
             let reason = match (found.is_empty(), real.is_empty()) {
+                _ if fell_over => "the graphics drivers cannot be asked for their devices",
                 (true, _) => "no graphics driver was found",
                 (false, true) => "only a software renderer was found, and the CPU device is faster than that",
                 _ => "measured",
@@ -268,9 +272,10 @@ pub async fn candidates(choice: &DeviceChoice) -> Result<Vec<OpenDevice>, Engine
             let mut open = vec![OpenDevice::cpu(reason)];
             for adapter in real {
                 // One that cannot be opened is no candidate; the others still are.
-                match open_adapter(adapter).await {
-                    Ok(device) => open.push(device),
-                    Err(error) => tracing::warn!("{error}"),
+                match caught(open_adapter(adapter)).await {
+                    Ok(Ok(device)) => open.push(device),
+                    Ok(Err(error)) => tracing::warn!("{error}"),
+                    Err(cause) => tracing::warn!("{} cannot be opened, its driver failed: {cause}", adapter.name),
                 }
             }
             Ok(open)

@@ -67,6 +67,7 @@ pub async fn run_experiment(
     for (index, method) in config.methods.iter().enumerate() {
         let mut frozen = with_absolute_paths(config);
         frozen.methods = vec![method.clone()];
+        prepared.freeze(&mut frozen);
         let name = format!("{}-seed{}", method.name(), config.seed);
         let run_folder = folder.map(|parent| RunFolder::create(parent, &name, &frozen)).transpose()?;
         let path = run_folder.as_ref().map(|folder| folder.path().to_path_buf());

@@ -21,12 +21,10 @@ use crate::platform::{self, PlatformError};
 use async_channel::{Sender, unbounded};
 use holds::{Hold, Holds};
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use storage::Places;
 
 /// Where events go; every thread has a clone.
@@ -241,24 +239,6 @@ impl Drop for Host {
     fn drop(&mut self) {
         lock(&self.shared.control).send(super::protocol::Steer::Stop);
     }
-}
-
-/// Waits for work that may panic; its panic ends it alone.
-async fn caught<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
-    let mut work = std::pin::pin!(work);
-    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
-}
-
-/// A panic's message, for people.
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "no message".to_string())
 }
 
 /// A line of the log.

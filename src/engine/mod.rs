@@ -9,6 +9,7 @@ pub mod bench;
 pub mod buffer_map;
 pub mod builtin_model;
 pub mod catalogue;
+pub mod caught;
 pub mod choose;
 pub mod config;
 pub mod control;

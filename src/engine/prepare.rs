@@ -58,6 +58,14 @@ pub struct Prepared {
     pub zero_shot: OnceLock<Vec<Option<f64>>>,
 }
 
+impl Prepared {
+    /// Writes down how long examples really are: beside a method with learned vectors they may be shorter than asked for, and
+    /// one of these runs, resumed or repeated alone, has to cut them as it did beside the others.
+    pub fn freeze(&self, run: &mut ExperimentConfig) {
+        run.training.max_length = self.format.max_length;
+    }
+}
+
 /// Opens a model's files without putting them on a device.
 ///
 /// # Errors

@@ -9,6 +9,8 @@ const SHORTEST_SECS: f64 = 0.066;
 const LONGEST_SECS: f64 = 1.0;
 /// Rest so many times as long as frames are late: drawing takes at most a third of the time.
 const REST: f64 = 2.0;
+/// A button held for so long is not clicked but held. Two frames may pass between press and release, however short the press was.
+const CLICK_SECS: f64 = 0.8;
 /// How much of the lateness the last frame says.
 const SHARE: f64 = 0.3;
 
@@ -37,6 +39,7 @@ impl Pace {
     pub fn expect(&mut self, ctx: &Context, now_secs: f64, busy: bool) {
         let rest = if busy { self.rest_secs() } else { SHORTEST_SECS };
         self.due_secs = busy.then_some(now_secs + rest);
+        ctx.options_mut(|options| options.input_options.max_click_duration = CLICK_SECS + 2.0 * self.late_secs);
         ctx.data_mut(|data| data.insert_temp(Id::unique(NEWS), rest as f32));
     }
 }
@@ -87,6 +90,7 @@ mod tests {
         let kept = || ctx.data(|data| data.get_temp::<f32>(Id::unique(NEWS))).unwrap();
         pace.expect(&ctx, 20.0, true);
         assert!(kept() > 0.5);
+        assert!(ctx.options(|options| options.input_options.max_click_duration) > 1.3);
         pace.expect(&ctx, 21.0, false);
         assert!(kept() < 0.1, "an answer to somebody is shown soon");
         for round in 30..60 {

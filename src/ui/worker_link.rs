@@ -1,5 +1,5 @@
 //! The engine in a browser's worker, as the window knows it: letters over a wire, and a new worker where one died. A run whose
-//! graphics device was lost goes on in the new one by itself.
+//! graphics device was lost goes on in the new one by itself, and runs that waited wait there.
 
 use super::link::EngineLink;
 use crate::engine::protocol::{Command, Event};
@@ -20,8 +20,10 @@ pub struct WorkerLink {
     recovered: (Option<String>, usize),
     /// To be gone on with as soon as the new worker is there.
     resume: Option<Command>,
-    /// Runs that wait behind it.
-    queued: Vec<usize>,
+    /// Runs that wait behind it, and what queues them again.
+    queued: Vec<(usize, Command)>,
+    /// Resumptions that were asked for and are not queued yet: such a run is queued again by the same command.
+    resuming: Vec<(usize, Command)>,
     /// The worker said that it is there. One that dies before it never will be.
     ready: bool,
     watches_buffer: bool,
@@ -38,6 +40,7 @@ impl WorkerLink {
             recovered: (None, 0),
             resume: None,
             queued: Vec::new(),
+            resuming: Vec::new(),
             ready: false,
             watches_buffer: false,
         }
@@ -50,19 +53,27 @@ impl WorkerLink {
                 if self.watches_buffer {
                     self.wire.send(&encode(&Command::WatchBuffer { on: true }));
                 }
-                if let Some(command) = self.resume.take() {
-                    self.wire.send(&encode(&command));
+                let waiting = self.queued.iter().map(|(_, command)| command);
+                for command in self.resume.take().iter().chain(waiting) {
+                    self.wire.send(&encode(command));
                 }
             }
-            Event::RunQueued { run, .. } => self.queued.push(*run),
+            Event::RunQueued { run, experiment, .. } => {
+                let asked = take(&mut self.resuming, *run).or(take(&mut self.queued, *run));
+                let start = || Command::Start { run: *run, experiment: experiment.clone() };
+                self.queued.push((*run, asked.unwrap_or_else(start)));
+            }
             Event::RunStarted { run, folder, .. } => {
-                self.queued.retain(|queued| queued != run);
+                take(&mut self.queued, *run);
                 self.run = Some(*run);
                 self.last = folder.clone().map(|folder| (*run, folder));
             }
-            Event::Unqueued { run } => self.queued.retain(|queued| queued != run),
+            Event::Unqueued { run } => {
+                take(&mut self.queued, *run);
+            }
             Event::Finished { run, .. } | Event::Stopped { run, .. } | Event::Failed { run, .. } => {
-                self.queued.retain(|queued| queued != run);
+                take(&mut self.queued, *run);
+                take(&mut self.resuming, *run);
                 if !matches!(event, Event::Failed { .. }) {
                     self.last = None;
                 }
@@ -93,14 +104,16 @@ impl WorkerLink {
             )
         } else if again {
             format!(
-                "the engine stopped by a fault of its own ({why}) and was started again. Nothing that was kept is lost: resume the run, it goes on from its last checkpoint, or choose the CPU as device"
+                "the engine stopped by a fault of its own ({why}) and was started again; runs that wait will be trained in it. Nothing that was kept is lost: resume the run, it goes on from its last checkpoint, or choose the CPU as device"
             )
         } else {
             format!(
                 "the engine cannot start in this browser ({why}): reload the page, or use a recent Chrome, Edge or Firefox"
             )
         };
-        let ended = self.run.take().into_iter().chain(self.queued.drain(..));
+        // A new worker takes the queue over; without one nobody will.
+        let abandoned = if again { Vec::new() } else { std::mem::take(&mut self.queued) };
+        let ended = self.run.take().into_iter().chain(abandoned.into_iter().map(|(run, _)| run));
         events.extend(ended.map(|run| Event::Failed { run, message: message.clone() }));
         events.push(Event::EngineDied { message });
         if again {
@@ -109,10 +122,17 @@ impl WorkerLink {
     }
 }
 
+/// Takes what is known of a run out of a list.
+fn take(list: &mut Vec<(usize, Command)>, run: usize) -> Option<Command> {
+    list.iter().position(|(known, _)| *known == run).map(|place| list.remove(place).1)
+}
+
 impl EngineLink for WorkerLink {
     fn send(&mut self, command: Command) {
-        if let Command::WatchBuffer { on } = command {
-            self.watches_buffer = on;
+        match &command {
+            Command::WatchBuffer { on } => self.watches_buffer = *on,
+            Command::ResumeRun { run, .. } => self.resuming.push((*run, command.clone())),
+            _ => {}
         }
         self.wire.send(&encode(&command));
     }
@@ -200,15 +220,40 @@ mod tests {
         let failed = |run: usize| {
             told.iter().any(|event| matches!(event, Event::Failed { run: r, message } if *r == run && message.contains("out of memory")))
         };
-        assert!(failed(4) && failed(5) && !failed(6));
+        assert!(failed(4) && !failed(5) && !failed(6), "only the run in progress ends with its worker");
         assert!(matches!(told.last(), Some(Event::EngineDied { message }) if message.contains("resume the run")));
         assert_eq!(script.0.borrow().restarts, 1);
 
         // The new one is told who looks; one that dies before it is ready is not started for ever.
+        script.0.borrow_mut().commands.clear();
         script.0.borrow_mut().news = vec![ready(), FromWorker::Died("a".into()), FromWorker::Died("b".into())];
-        assert_eq!(link.receive().len(), 3);
+        let told = link.receive();
+        assert_eq!(told.iter().filter(|event| matches!(event, Event::EngineDied { .. })).count(), 2);
+        assert!(told.iter().any(|event| matches!(event, Event::Failed { run: 5, .. })), "nobody is there to train it");
         let script = script.0.borrow();
-        assert_eq!((script.commands.len(), script.restarts), (3, 2));
+        assert!(matches!(
+            script.commands.as_slice(),
+            [Command::WatchBuffer { on: true }, Command::Start { run: 5, .. }]
+        ));
+        assert_eq!(script.restarts, 2);
+    }
+
+    #[test]
+    fn what_waited_waits_in_the_next_worker_as_it_was_asked_for() {
+        let script = Script::default();
+        let mut link = WorkerLink::new(Box::new(script.clone()));
+        let resumed = Command::ResumeRun { run: 7, folder: "/thalweg/runs/seq".into() };
+        link.send(resumed.clone());
+        script.0.borrow_mut().commands.clear();
+        let queued = |run| letter(&Event::RunQueued { run, method_label: "Seq".into(), experiment: Box::default() });
+        script.0.borrow_mut().news = vec![ready(), started(None), queued(7), queued(8), FromWorker::Died("a".into())];
+        link.receive();
+        // Before the new worker has queued them it may die as well.
+        script.0.borrow_mut().news =
+            vec![ready(), queued(7), FromWorker::Died("b".into()), ready(), queued(7), queued(8)];
+        link.receive();
+        let start = Command::Start { run: 8, experiment: Box::default() };
+        assert_eq!(script.0.borrow().commands, [resumed.clone(), start.clone(), start, resumed]);
     }
 
     #[test]

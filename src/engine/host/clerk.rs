@@ -1,8 +1,9 @@
 //! The clerk: looks into models, tasks and runs and moves files, while the desk may be training. Needs no tensor.
 
 use super::storage::{self, Places};
-use super::{Job, Shared, Teller, capsules, caught, lock, logged, message_of, runs};
+use super::{Job, Shared, Teller, capsules, lock, logged, runs};
 use crate::data::tokenizer::Tokenizer;
+use crate::engine::caught::caught;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
 use crate::engine::inspect::{inspect_model, inspect_task, open_tokenizer};
 use crate::engine::prepare::open_model;
@@ -12,7 +13,6 @@ use crate::engine::run::refusal;
 use crate::io::hub::{self, HubError, HubRequest};
 use crate::platform;
 use async_channel::{Receiver, Sender};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,11 +29,11 @@ pub(super) async fn work(
         let answered = if matches!(command, Command::ListStorage | Command::DeleteStored { .. }) {
             caught(Box::pin(storage::answer(&command, places, shared, teller))).await
         } else {
-            catch_unwind(AssertUnwindSafe(|| clerk.answer(&command, jobs, shared, teller)))
+            caught(async { clerk.answer(&command, jobs, shared, teller) }).await
         };
-        if let Err(panic) = answered {
+        if let Err(cause) = answered {
             clerk = Clerk::default();
-            let message = format!("it failed by a fault of the program ({}); nothing was changed", message_of(&*panic));
+            let message = format!("it failed by a fault of the program ({cause}); nothing was changed");
             teller.tell(Event::Refused { what: "a file".into(), message });
         }
     }

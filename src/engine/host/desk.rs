@@ -1,7 +1,8 @@
 //! The desk: the one thread that owns tensors. One job after the other; a job that panics ends alone.
 
 use super::holds::Hold;
-use super::{Job, Shared, Teller, caught, lock, message_of};
+use super::{Job, Shared, Teller, lock};
+use crate::engine::caught::caught;
 use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
 use crate::engine::device::{AdapterReport, DeviceChoice, adapters, candidates, lose};
@@ -48,10 +49,9 @@ pub(super) async fn work(jobs: &Receiver<Job>, shared: &Shared, teller: &Teller)
         *lock(&shared.exploration) = None;
         match result {
             Ok(()) => {}
-            Err(panic) => {
+            Err(cause) => {
                 // What it held may be half changed, and a lost device stays lost: begin anew.
                 desk = Desk::default();
-                let cause = message_of(&*panic);
                 let message = format!(
                     "the engine stopped by a fault of its own ({cause}). Nothing on the disk is lost: resume the run, it goes on from its last checkpoint, or choose the CPU as device"
                 );
@@ -63,10 +63,9 @@ pub(super) async fn work(jobs: &Receiver<Job>, shared: &Shared, teller: &Teller)
         }
         for command in late {
             let late = Job::Other(Box::new(command), Hold::default());
-            if let Err(panic) = caught(Box::pin(desk.carry_out(late, &control, shared, teller))).await {
+            if let Err(cause) = caught(Box::pin(desk.carry_out(late, &control, shared, teller))).await {
                 desk = Desk::default();
-                let message =
-                    format!("a question to the model failed by a fault of the program ({})", message_of(&*panic));
+                let message = format!("a question to the model failed by a fault of the program ({cause})");
                 teller.tell(Event::EngineDied { message });
             }
         }
@@ -200,13 +199,14 @@ impl Desk {
     async fn run(
         &mut self,
         (run, runs): (usize, usize),
-        frozen: ExperimentConfig,
+        mut frozen: ExperimentConfig,
         whole: &ExperimentConfig,
         hold: &Hold,
         (control, shared): (&Control, &Shared),
         emit: &mut dyn FnMut(Event),
     ) -> Result<(), EngineError> {
         let prepared = self.prepare(whole, emit).await?;
+        prepared.freeze(&mut frozen);
         if unwanted(run, control, shared, emit) {
             return Ok(());
         }
@@ -334,10 +334,9 @@ async fn find_devices(emit: &mut dyn FnMut(Event)) -> Result<Vec<DeviceCard>, En
     let mut cards = vec![DeviceCard { setting: "cpu".into(), ..DeviceCard::default() }];
     match caught(Box::pin(adapters())).await {
         Ok(found) => cards.extend(found.iter().map(card_of)),
-        Err(panic) => {
+        Err(cause) => {
             let message = format!(
-                "the graphics drivers cannot be asked for their devices ({}): only the CPU was measured. Update the drivers to use a GPU",
-                message_of(&*panic)
+                "the graphics drivers cannot be asked for their devices ({cause}): only the CPU was measured. Update the drivers to use a GPU"
             );
             emit(Event::Warned { message });
         }
@@ -375,10 +374,9 @@ async fn measured(card: &mut DeviceCard, work: impl Future<Output = Result<(Stri
     match caught(Box::pin(work)).await {
         Ok(Ok((name, secs))) => (card.name, card.step_secs) = (name, Some(secs)),
         Ok(Err(error)) => card.error = Some(error.to_string()),
-        Err(panic) => {
+        Err(cause) => {
             card.error = Some(format!(
-                "its driver failed while it was measured ({}): choose another device, or update the driver",
-                message_of(&*panic)
+                "its driver failed while it was measured ({cause}): choose another device, or update the driver"
             ));
         }
     }
