@@ -2,7 +2,9 @@
 # Builds the page into dist/, which any web server can hand out, and prints what goes over the wire.
 #
 #   scripts/web-build.sh             all of it
-#   THALWEG_WEB_SMALL=0 scripts/…    without wasm-opt, for a quicker look
+#   THALWEG_WEB_SMALL=0 scripts/…    without wasm-opt and compressed copies, for a quicker look
+#   THALWEG_BROTLI=11 scripts/…      smaller .br files, which takes minutes
+#   node web/assemble.mjs dist       only lays web/ around a module that is built already
 #   trunk build --release            the same by trunk
 #
 # Needs cargo (and rustup or Debian's rustc-web, see web-toolchain.sh), node and npm.
@@ -14,7 +16,6 @@ export CARGO_TARGET_DIR=${THALWEG_WEB_TARGET_DIR:-${CARGO_TARGET_DIR:-$PWD/targe
 target=$CARGO_TARGET_DIR
 # trunk calls this, too (Trunk.toml), with a folder of its own
 dist=${TRUNK_STAGING_DIR:-dist}
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # In a subshell: Debian's fallback exports a compiler that the native build below must not see.
 (
@@ -36,10 +37,6 @@ if [ "${THALWEG_WEB_SMALL:-1}" = 1 ]; then
     mv "$dist/small.wasm" "$dist/thalweg_bg.wasm"
 fi
 
-cp web/index.html web/page.css web/page.js web/worker.js web/storage.js web/turns.js web/manifest.webmanifest web/icon.svg "$dist"
-sed -i "s/name=\"thalweg-bytes\" content=\"0\"/name=\"thalweg-bytes\" content=\"$(stat -c %s "$dist/thalweg_bg.wasm")\"/" "$dist/index.html"
-stamp=$(cd "$dist" && find . -type f | sort | xargs sha256sum | sha256sum | cut -c 1-12)
-files=$(cd "$dist" && find . -type f | sort | sed 's/.*/"&"/' | paste -sd, -)
-sed -e "s/__VERSION__/thalweg-$version-$stamp/" -e "s|\"__FILES__\"|\"./\",$files|" web/sw.js >"$dist/sw.js"
-
+# A quick look needs no compressed copies.
+THALWEG_WEB_PACK=${THALWEG_WEB_PACK:-${THALWEG_WEB_SMALL:-1}} node web/assemble.mjs "$dist"
 node web/sizes.mjs "$dist"

@@ -1,12 +1,18 @@
 // `node web/sizes.mjs dist`: what each file weighs on the disk and over the wire, and how much of the module is code and how much
-// data (the embedded model, fonts, texts).
-import { readFileSync, readdirSync } from "node:fs";
+// data (the embedded model, fonts, texts). Where the build wrote a compressed copy, that one is what is weighed.
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { join } from "node:path";
 
 const folder = process.argv[2] ?? "dist";
 const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } };
 const weigh = (name, bytes) => [name, bytes.length, gzipSync(bytes).length, brotliCompressSync(bytes, quality).length];
+const sizeOf = (name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size;
+
+function weighFile(name) {
+  const [plain, gzip, brotli] = ["", ".gz", ".br"].map((ending) => sizeOf(name + ending));
+  return gzip && brotli ? [name, plain, gzip, brotli] : weigh(name, readFileSync(join(folder, name)));
+}
 
 /** The parts of a WebAssembly module by the number of their section. */
 function sections(bytes) {
@@ -25,9 +31,11 @@ function sections(bytes) {
   return found;
 }
 
+// `_headers` is for the server, and a compressed copy stands in the row of its file.
 const rows = readdirSync(folder)
+  .filter((name) => name !== "_headers" && !/\.(br|gz)$/.test(name))
   .sort()
-  .map((name) => weigh(name, readFileSync(join(folder, name))));
+  .map(weighFile);
 rows.push(["all of it", 1, 2, 3].map((column, index) => (index === 0 ? column : rows.reduce((sum, row) => sum + row[column], 0))));
 console.log(`${"file".padEnd(24)}${"bytes".padStart(12)}${"gzip".padStart(12)}${"brotli".padStart(12)}`);
 const print = ([name, ...sizes]) => console.log(name.padEnd(24) + sizes.map((size) => String(size).padStart(12)).join(""));

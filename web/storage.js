@@ -1,12 +1,22 @@
 // The browser's storage for the worker's files: its private file system (OPFS), or IndexedDB where there is none, as in
-// some private windows. web/worker.js hands out what stands here; src/platform/web/storage.rs calls it.
+// some private windows and on plain http. web/worker.js hands out what stands here; src/platform/web/storage.rs calls it.
 
-// One tab has the storage and lets go of it when it is closed: two would write over each other.
-const LOCK = "thalweg storage";
-// A page that was just closed lets go of it within this time.
+// Copies of this page in other folders of one server share the storage, and are other programs: the folder in the names keeps
+// them apart. Only signs that every disk takes, and no capitals, which some disks do not tell apart.
+const OWN =
+  "thalweg" +
+  new URL("./", location.href).pathname.replace(/[^a-z0-9-]/g, (sign) => `_${sign.charCodeAt(0).toString(16).padStart(2, "0")}`);
+// This worker among all; of two, the smaller one began earlier.
+const ME = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+// A page that was just closed lets go of the storage within this time.
 const PATIENCE_MILLIS = 2000;
 // Whether somebody emptied the storage is seen by what should lie there.
 const MARK = ".thalweg";
+// Ends the name of a file that is being written, and of the one that it replaces.
+const NEW = ".thalweg-new";
+const OLD = ".thalweg-old";
+// A file of somebody's choice need not fit into memory.
+const PIECE_BYTES = 8 << 20;
 
 let place;
 let cleared = false;
@@ -18,19 +28,21 @@ export function forever() {
 
 /** What was kept, a sentence where nothing can be kept from now on, and whether that is another tab's doing. */
 export async function openStorage() {
+  // Before anything is read: who has the storage may replace a file at any moment.
+  // A browser that lets nobody ask may still keep files.
+  const alone = await isAlone().catch(() => true);
   const refusals = [];
   for (const open of [openFolders, openDatabase]) {
     try {
       const opened = await open();
-      const files = await opened.files();
-      if (!(await isAlone())) {
+      if (alone) await opened.mark();
+      const files = await opened.files(alone);
+      if (!alone) {
         const why =
           "Thalweg is open in another tab, which keeps the files. This tab only looks at them: what you train or change here is lost when it is closed. Close the other tab and reload this one to work here.";
         return { files, why, readOnly: true };
       }
-      await opened.mark();
       place = opened;
-      navigator.storage?.persist?.().catch(() => {});
       return { files, readOnly: false };
     } catch (error) {
       refusals.push(error.message);
@@ -40,17 +52,57 @@ export async function openStorage() {
   return { files: [], why, readOnly: false };
 }
 
+// ------------------------------------------------------------------------------------------------ one tab of several
+
+// One tab has the storage and lets go of it when it is closed: two would write over each other.
 async function isAlone() {
-  if (!navigator.locks) return true;
-  return new Promise((resolve) => {
-    navigator.locks
-      .request(LOCK, { signal: AbortSignal.timeout(PATIENCE_MILLIS) }, () => {
-        resolve(true);
-        return forever();
-      })
-      .catch(() => resolve(false));
-  });
+  if (navigator.locks) {
+    const signal = AbortSignal.timeout(PATIENCE_MILLIS);
+    const alone = await new Promise((resolve) => {
+      navigator.locks
+        .request(OWN, { signal }, () => {
+          resolve(true);
+          return forever();
+        })
+        // Only who waits in vain waits for another tab. A browser that refuses says nothing about tabs.
+        .catch(() => resolve(signal.aborted ? false : undefined));
+    });
+    if (alone !== undefined) return alone;
+  }
+  return isAloneByAsking();
 }
+
+// A page of plain http has no locks, so the tabs ask each other: who has the storage answers, and of two that ask at the same
+// time the earlier one does. Who hears nothing has it. A tab that is busy or frozen may fail to answer: then it loses the
+// storage, which it sees by the mark (look() below), and says so instead of writing over the other one's files.
+async function isAloneByAsking() {
+  if (!globalThis.BroadcastChannel) return true;
+  const others = new BroadcastChannel(OWN);
+  let state = "asking";
+  let taken;
+  others.onmessage = ({ data }) => {
+    if (data.answers === ME) taken = true;
+    else if (!data.asks) return;
+    else if (state === "has" || ME < data.asks) others.postMessage({ answers: data.asks });
+    else taken = true;
+  };
+  // Twice, since a tab that was just closed may have answered.
+  for (let round = 0; round < 2; round += 1) {
+    taken = false;
+    others.postMessage({ asks: ME });
+    await new Promise((resolve) => setTimeout(resolve, PATIENCE_MILLIS / 2));
+    if (!taken) {
+      state = "has";
+      // Kept within reach, as a lock is.
+      (globalThis.thalwegHolds ??= []).push(others);
+      return true;
+    }
+  }
+  others.close();
+  return false;
+}
+
+// ------------------------------------------------------------------------------------------------ keeping
 
 /** Writes a file whole or not at all and gives it as it lies there; nothing if its content cannot be read any more. */
 export async function keep(path, content) {
@@ -59,8 +111,9 @@ export async function keep(path, content) {
   return place.keep(path, content);
 }
 
-/** Removes a file; one that is gone already is no fault. */
+/** Removes a file; one that is gone already is no fault, and where nothing is kept there is nothing to remove. */
 export async function forget(path) {
+  if (!place) return;
   await look();
   await place.forget(path);
 }
@@ -72,9 +125,15 @@ export function wasCleared() {
   return was;
 }
 
-// Somebody may have emptied the storage, or the browser has: it is begun anew.
+// Somebody may have emptied the storage, or the browser has: it is begun anew. Only a mark that is missing means that.
 async function look() {
-  if (await place.isMarked().catch(() => false)) return;
+  const marked = await place.marked().catch(async () => {
+    // A browser that empties a database also ends every connection to it: what lies there is seen on a new one.
+    place = await place.again();
+    return place.marked();
+  });
+  if (marked === ME) return;
+  if (marked) throw new Error("another tab with Thalweg has the storage by now: close one of the two and reload the other");
   place = await place.again();
   await place.mark();
   cleared = true;
@@ -90,57 +149,138 @@ async function isReadable(blob) {
 
 // ------------------------------------------------------------------------------------------------ folders
 
+const orNothing = (promise) =>
+  promise.catch((error) => {
+    if (error.name !== "NotFoundError") throw error;
+  });
+
+/** Writes a file that nobody reads yet, or one that the browser replaces as a whole. */
+async function write(handle, content) {
+  if (handle.createWritable) {
+    const writable = await handle.createWritable();
+    try {
+      await writable.write(content);
+      await writable.close();
+    } catch (error) {
+      await writable.abort().catch(() => {});
+      throw error;
+    }
+    return;
+  }
+  const bytes = content.size ?? content.byteLength;
+  const access = await handle.createSyncAccessHandle();
+  try {
+    access.truncate(0);
+    for (let at = 0; at < bytes; at += PIECE_BYTES) {
+      const end = Math.min(at + PIECE_BYTES, bytes);
+      const piece = content.size === undefined ? content.subarray(at, end) : new Uint8Array(await content.slice(at, end).arrayBuffer());
+      if (access.write(piece, { at }) !== piece.length) throw new DOMException("there is no room for it", "QuotaExceededError");
+    }
+    access.flush();
+  } finally {
+    access.close();
+  }
+}
+
+/** Gives a file its name; an earlier one of that name is gone. */
+async function rename(folder, handle, name) {
+  try {
+    await handle.move(folder, name);
+  } catch (error) {
+    // Safari before 17 gives no name that is taken: the earlier file goes aside, and tidy() brings it back after a crash.
+    const earlier = await orNothing(folder.getFileHandle(name));
+    if (!earlier) throw error;
+    await orNothing(folder.removeEntry(name + OLD));
+    await earlier.move(folder, name + OLD);
+    await handle.move(folder, name);
+    await orNothing(folder.removeEntry(name + OLD));
+  }
+}
+
+/** Removes what a worker left that was ended while it wrote. */
+async function tidy(folder) {
+  const entries = [];
+  for await (const entry of folder.entries()) entries.push(entry);
+  const names = new Set(entries.map(([name]) => name));
+  for (const [name, handle] of entries) {
+    if (handle.kind === "directory") {
+      await tidy(handle);
+      continue;
+    }
+    const whole = name.endsWith(OLD) && name.slice(0, -OLD.length);
+    // What the browser does not let go of yet goes the next time.
+    if (whole && !names.has(whole)) await handle.move(folder, whole).catch(() => {});
+    else if (isLeftOver(name)) await folder.removeEntry(name).catch(() => {});
+  }
+}
+
+// Chromium ends its own by `.crswap`.
+const isLeftOver = (name) => [NEW, OLD, ".crswap"].some((end) => name.endsWith(end));
+
 async function openFolders() {
   if (!navigator.storage?.getDirectory) throw new Error("it has no file system for pages");
-  const root = await navigator.storage.getDirectory();
+  const { createWritable, move } = FileSystemFileHandle.prototype;
+  if (!createWritable && !move) throw new Error("its file system replaces no file as a whole");
+  const top = await navigator.storage.getDirectory();
+  const root = await top.getDirectoryHandle(OWN, { create: true });
 
   async function* walk(folder, path) {
     for await (const [name, handle] of folder.entries()) {
       if (handle.kind === "directory") yield* walk(handle, `${path}/${name}`);
-      else if (!name.endsWith(".crswap") && name !== MARK) yield [`${path}/${name}`, await handle.getFile()];
+      else if (!isLeftOver(name) && name !== MARK) yield [`${path}/${name}`, await handle.getFile()];
     }
   }
 
-  async function folderOf(path, create) {
+  /** The folders down to a file, and its name. */
+  async function foldersOf(path, create) {
     const names = path.split("/").filter(Boolean);
     const name = names.pop();
-    let folder = root;
-    for (const part of names) folder = await folder.getDirectoryHandle(part, { create });
-    return [folder, name];
+    const folders = [root];
+    for (const part of names) folders.unshift(await folders[0].getDirectoryHandle(part, { create }));
+    return [folders, name];
   }
 
   return {
     again: openFolders,
-    isMarked: async () => Boolean(await root.getFileHandle(MARK)),
+    // Locks guard it wherever there is such a file system: whose mark it is need not be asked.
+    marked: async () => (await orNothing(root.getFileHandle(MARK))) && ME,
     mark: () => root.getFileHandle(MARK, { create: true }),
-    async files() {
+    async files(alone) {
+      if (alone) await tidy(root);
       const found = [];
       for await (const entry of walk(root, "")) found.push(entry);
       return found;
     },
     async keep(path, content) {
-      const [folder, name] = await folderOf(path, true);
-      const handle = await folder.getFileHandle(name, { create: true });
-      if (handle.createWritable) {
-        const writable = await handle.createWritable();
-        await writable.write(content);
-        await writable.close();
+      const [[folder], name] = await foldersOf(path, true);
+      const there = await orNothing(folder.getFileHandle(name));
+      if (createWritable && (there || !move)) {
+        await write(there ?? (await folder.getFileHandle(name, { create: true })), content);
       } else {
-        const bytes = content instanceof Blob ? new Uint8Array(await content.arrayBuffer()) : content;
-        const access = await handle.createSyncAccessHandle();
-        access.truncate(0);
-        access.write(bytes, { at: 0 });
-        access.flush();
-        access.close();
+        // Under another name until it is whole: a file that is cut off must not be taken for one that was kept.
+        const handle = await folder.getFileHandle(name + NEW, { create: true });
+        try {
+          await write(handle, content);
+          await rename(folder, handle, name);
+        } catch (error) {
+          await folder.removeEntry(name + NEW).catch(() => {});
+          throw error;
+        }
       }
-      return handle.getFile();
+      return (await folder.getFileHandle(name)).getFile();
     },
     async forget(path) {
-      try {
-        const [folder, name] = await folderOf(path, false);
-        await folder.removeEntry(name);
-      } catch (error) {
-        if (error.name !== "NotFoundError") throw error;
+      const found = await orNothing(foldersOf(path, false));
+      if (!found) return;
+      const [folders, name] = found;
+      await orNothing(folders[0].removeEntry(name));
+      // Folders that hold nothing any more go with their last file; one that holds something refuses, and so do those above.
+      for (let inner = 0; inner + 1 < folders.length; inner += 1) {
+        const empty = await folders[inner + 1].removeEntry(folders[inner].name).then(
+          () => true,
+          () => false,
+        );
+        if (!empty) return;
       }
     },
   };
@@ -156,7 +296,7 @@ const answered = (request) =>
 
 async function openDatabase() {
   if (!globalThis.indexedDB) throw new Error("it has no database for pages");
-  const opening = indexedDB.open("thalweg", 1);
+  const opening = indexedDB.open(OWN, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore("files");
   const database = await answered(opening);
 
@@ -176,8 +316,9 @@ async function openDatabase() {
 
   return {
     again: openDatabase,
-    isMarked: async () => Boolean(await ask("readonly", (files) => files.get(MARK))),
-    mark: () => ask("readwrite", (files) => files.put(new Blob([MARK]), MARK)),
+    // Whoever marked it last has it, also where no lock guards it.
+    marked: () => ask("readonly", (files) => files.get(MARK)),
+    mark: () => ask("readwrite", (files) => files.put(ME, MARK)),
     async files() {
       const paths = await ask("readonly", (files) => files.getAllKeys());
       const contents = await ask("readonly", (files) => files.getAll());

@@ -14,7 +14,11 @@ onmessage = ({ data }) => {
   else if (heard) tell(data);
   else early.push(data);
 };
-const tell = (data) => heard(data.kind, data.kind === "mount" ? data.path : data.letter, data.file);
+const tell = (data) => {
+  // The page knows what an earlier worker was given, and not what that one kept.
+  if (data.kind === "mount" && data.again && kept.has(data.path)) return;
+  heard(data.kind, data.kind === "mount" ? data.path : data.letter, data.file);
+};
 
 // ------------------------------------------------------------------------------------------------ life and death
 
@@ -38,6 +42,9 @@ if (globalThis.GPUAdapter) {
 let memory;
 let files = [];
 let why;
+let readOnly = false;
+let keeps = false;
+const kept = new Set();
 
 // ------------------------------------------------------------------------------------------------ the program
 
@@ -55,29 +62,38 @@ globalThis.thalweg = {
   keptFiles: () => files.splice(0),
   whyNotKept: () => why,
   wasCleared,
-  keep,
-  forget,
+  isReadOnly: () => readOnly,
+  async keep(path, content) {
+    const file = await keep(path, content);
+    // Only the page can ask the browser not to delete it.
+    if (!keeps) postMessage({ kind: "keeps" });
+    keeps = true;
+    return file;
+  },
+  async forget(path) {
+    await forget(path);
+    postMessage({ kind: "forgotten", path });
+  },
   memoryBytes: () => memory.buffer.byteLength,
   download(name, letter) {
     const bytes = letter.slice();
     postMessage({ kind: "download", name, bytes }, [bytes.buffer]);
   },
-  async fetchFile(url, progress) {
-    const answer = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
-    if (answer.status === 404) return null;
-    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-    const total = Number(answer.headers.get("Content-Length") ?? 0);
-    let done = 0;
-    const counted = answer.body.pipeThrough(
-      new TransformStream({
-        transform(piece, out) {
-          done += piece.length;
-          if (!progress(done, total)) throw new Error("cancelled");
-          out.enqueue(piece);
-        },
-      }),
-    );
-    return new Response(counted).blob();
+  // A request whose answer is taken piece by piece (src/platform/web/http.rs). What lies in this program's storage need not lie
+  // in the browser's cache, too.
+  request(url, headers) {
+    const stop = new AbortController();
+    const sent = fetch(url, { headers, signal: stop.signal, cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer" });
+    let body;
+    return {
+      async head() {
+        const answer = await sent;
+        body = answer.body?.getReader();
+        return [answer.status, answer.url, answer.type === "cors", ...answer.headers];
+      },
+      next: async () => (await body?.read())?.value,
+      stop: () => stop.abort(),
+    };
   },
   died: (why) => postMessage({ kind: "died", why }),
 };
@@ -86,7 +102,7 @@ addEventListener("unhandledrejection", (event) => {
   globalThis.thalweg.died(String(event.reason?.message ?? event.reason));
 });
 
-const storage = await openStorage();
-({ files, why } = storage);
-if (storage.readOnly) postMessage({ kind: "read-only" });
+({ files, why, readOnly } = await openStorage());
+for (const [path] of files) kept.add(path);
+if (readOnly) postMessage({ kind: "read-only" });
 ({ memory } = await init({ module_or_path: await module }));

@@ -5,14 +5,16 @@
 //! server shows the same content as before. Where a server has no listing, its headers (`ETag`, `X-Linked-Etag`,
 //! `Content-Length`) stand in.
 //!
+//! A browser does the same: only its requests (`platform::http`) and the place of a part's bytes (`body`) are others.
+//!
 //! In reading order: `address` (where a model is), `listing` (which files), `session` (one file after another), `part` (a file
-//! on its way), `transport` (one request), `meter` (progress), `record` (what is there already), `page` (the same in a browser).
+//! on its way), `body` (its bytes), `transport` (one request), `meter` (progress), `record` (what is there already).
 
 mod address;
+mod body;
 mod error;
 mod listing;
 mod meter;
-mod page;
 mod part;
 mod record;
 mod session;
@@ -23,9 +25,8 @@ mod tests;
 
 pub use error::HubError;
 pub use meter::Progress;
-pub use page::fetch_model_in_page;
 
-use crate::platform::fs;
+use crate::platform::{self, fs};
 use address::Place;
 use listing::{CONFIG, INDEX, OPTIONAL, TOKENIZER, WEIGHTS, Wanted};
 use meter::Meter;
@@ -36,6 +37,8 @@ use std::path::{Path, PathBuf};
 
 /// The hub that is asked unless another one is set.
 pub const ENDPOINT: &str = "https://huggingface.co";
+/// So much is lost at most of a browser's download when its tab is closed.
+const PIECE_BYTES: usize = 16 << 20;
 
 /// What is to be fetched.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,7 +84,7 @@ impl HubRequest {
     }
 }
 
-/// How long to wait for what.
+/// How long to wait for what, and how much may be lost.
 #[derive(Clone, Debug)]
 struct Patience {
     /// Attempts after the first one.
@@ -94,24 +97,30 @@ struct Patience {
     tick_secs: f64,
     /// Between two reports.
     report_secs: f64,
+    /// Bytes of a piece where a file comes in pieces; `None` where one file grows.
+    piece_bytes: Option<usize>,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { retries: 3, pause_secs: 1.0, stall_secs: 60.0, tick_secs: 0.2, report_secs: 0.1 }
+        let piece_bytes = platform::IN_A_BROWSER.then_some(PIECE_BYTES);
+        Self { retries: 3, pause_secs: 1.0, stall_secs: 60.0, tick_secs: 0.2, report_secs: 0.1, piece_bytes }
     }
 }
 
-/// Fetches a model and returns its folder. Blocks, so it wants a thread of its own; `progress` is called several times a
-/// second, and its `false` cancels.
+/// Fetches a model and returns its folder. On the desktop it blocks, so it wants a thread of its own; `progress` is called
+/// several times a second, and its `false` cancels.
 ///
 /// # Errors
 /// A sentence; see [`HubError`]. What was fetched stays, unless it is wrong.
-pub fn fetch_model(request: &HubRequest, progress: &mut dyn FnMut(Progress) -> bool) -> Result<PathBuf, HubError> {
-    fetch_with(request, &Patience::default(), progress)
+pub async fn fetch_model(
+    request: &HubRequest,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<PathBuf, HubError> {
+    fetch_with(request, &Patience::default(), progress).await
 }
 
-fn fetch_with(
+async fn fetch_with(
     request: &HubRequest,
     patience: &Patience,
     progress: &mut dyn FnMut(Progress) -> bool,
@@ -128,7 +137,7 @@ fn fetch_with(
         meter: Meter::new(patience.report_secs, progress),
         listing: None,
     };
-    let result = fetch_all(&mut session);
+    let result = fetch_all(&mut session).await;
     if result.is_err() {
         // a folder in which nothing came to lie is not left behind; one with files cannot be removed so
         fs::remove_dir(&folder).ok();
@@ -136,8 +145,8 @@ fn fetch_with(
     result.map(|()| folder)
 }
 
-fn fetch_all(session: &mut Session<'_>) -> Result<(), HubError> {
-    session.ask_for_listing()?;
+async fn fetch_all(session: &mut Session<'_>) -> Result<(), HubError> {
+    session.ask_for_listing().await?;
     let sharded = session.listing.is_some() && session.wanted(WEIGHTS).is_none();
     // what is missing is said before anything is fetched, where the hub told it
     for name in [CONFIG, TOKENIZER, if sharded { INDEX } else { WEIGHTS }] {
@@ -156,7 +165,7 @@ fn fetch_all(session: &mut Session<'_>) -> Result<(), HubError> {
     }
     let mut fetched = BTreeSet::new();
     for wanted in &small {
-        match session.fetch(wanted)? {
+        match session.fetch(wanted).await? {
             Outcome::Complete => {
                 fetched.insert(wanted.name.clone());
             }
@@ -168,16 +177,16 @@ fn fetch_all(session: &mut Session<'_>) -> Result<(), HubError> {
             Outcome::Absent => return Err(session.missing(&wanted.name)),
         }
     }
-    fetched.extend(fetch_weights(session, sharded)?);
+    fetched.extend(fetch_weights(session, sharded).await?);
     session.record.keep_only(session.folder, &fetched)?;
     session.meter.tell()
 }
 
 /// One file, or an index and its shards. Returns their names.
-fn fetch_weights(session: &mut Session<'_>, sharded: bool) -> Result<Vec<String>, HubError> {
+async fn fetch_weights(session: &mut Session<'_>, sharded: bool) -> Result<Vec<String>, HubError> {
     if !sharded {
         let weights = session.wanted(WEIGHTS).unwrap_or_else(|| Wanted::named(WEIGHTS));
-        if session.fetch(&weights)? == Outcome::Complete {
+        if session.fetch(&weights).await? == Outcome::Complete {
             return Ok(vec![WEIGHTS.to_owned()]);
         }
         if session.listing.is_some() {
@@ -186,7 +195,7 @@ fn fetch_weights(session: &mut Session<'_>, sharded: bool) -> Result<Vec<String>
         session.meter.set_list_complete(false);
     }
     let index = session.wanted(INDEX).unwrap_or_else(|| Wanted::named(INDEX));
-    if session.fetch(&index)? == Outcome::Absent {
+    if session.fetch(&index).await? == Outcome::Absent {
         return Err(session.missing(WEIGHTS));
     }
     let path = session.folder.join(INDEX);
@@ -196,7 +205,7 @@ fn fetch_weights(session: &mut Session<'_>, sharded: bool) -> Result<Vec<String>
     session.meter.expect(&shards);
     session.meter.set_list_complete(true);
     for shard in &shards {
-        if session.fetch(shard)? == Outcome::Absent {
+        if session.fetch(shard).await? == Outcome::Absent {
             return Err(session.missing(&shard.name));
         }
     }

@@ -15,8 +15,34 @@ pub use std::fs::{
     read_dir, read_to_string, remove_dir, remove_dir_all, remove_file, rename, symlink_metadata, write,
 };
 
+#[cfg(target_arch = "wasm32")]
+pub use super::web::{join, write_away};
+
 #[cfg(not(target_arch = "wasm32"))]
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Writes a whole file, whose bytes need not stay in memory.
+///
+/// # Errors
+/// As [`std::fs::write`].
+#[cfg(not(target_arch = "wasm32"))]
+pub fn write_away(path: &Path, bytes: Vec<u8>) -> std::io::Result<()> {
+    write(path, bytes)
+}
+
+/// Makes one file of several, which are gone then, as `others` are. In a browser this copies nothing.
+///
+/// # Errors
+/// When a part cannot be read, or the whole not be written.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn join(parts: &[PathBuf], others: &[PathBuf], whole: &Path) -> std::io::Result<()> {
+    let mut to = File::create(whole)?;
+    for part in parts {
+        std::io::copy(&mut File::open(part)?, &mut to)?;
+    }
+    to.sync_all()?;
+    parts.iter().chain(others).try_for_each(remove_file)
+}
 
 /// Is there anything of this name?
 #[cfg(not(target_arch = "wasm32"))]

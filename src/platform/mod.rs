@@ -4,6 +4,7 @@
 //! Invariant: this folder is the only place that asks for the target's architecture, and it knows no other layer.
 
 pub mod fs;
+pub mod http;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(any(test, target_arch = "wasm32"))]
@@ -162,35 +163,28 @@ pub fn dropped() -> Vec<PathBuf> {
     here::dropped()
 }
 
-/// The page's address without `#` and what stands behind it; `None` on the desktop.
+/// The page's address without `?` and `#` and what stands behind them; `None` on the desktop.
 pub fn address() -> Option<String> {
     here::address()
 }
 
-/// Lets the browser fetch a file, which it holds until it is whole; `false` where the server has none. `progress` hears bytes
-/// done and in all, and ends it by `false`.
-///
-/// # Errors
-/// A part of a sentence; on the desktop that it is not for it.
-pub async fn fetch_file(
-    url: &str,
-    path: &Path,
-    progress: &mut dyn FnMut(u64, Option<u64>) -> bool,
-) -> Result<bool, String> {
-    here::fetch_file(url, path, progress).await
+/// What stands behind `#` in the page's address, which loses it.
+pub fn take_fragment() -> Option<String> {
+    here::take_fragment()
 }
 
-/// What stands behind `#` in the page's address.
-pub fn fragment() -> Option<String> {
-    here::fragment()
+/// The window was drawn for the first time: what covers it can go.
+pub fn drawn() {
+    here::drawn();
 }
 
-/// The value of a name in the query of the page's address (`?run=…`).
-pub fn query(name: &str) -> Option<String> {
-    here::query(name)
+/// Calls `wake` when something waits that the window does not hear of by itself: dropped files, another link.
+pub fn on_news(wake: impl Fn() + 'static) {
+    here::on_news(wake);
 }
 
-/// Is this a page that only looks, since another tab keeps the files? Then nothing is to be remembered, either.
+/// Is this a page, or its worker, that only looks, since another tab keeps the files? Then nothing is to be remembered, either,
+/// and what would be deleted is the other tab's.
 #[must_use]
 pub fn is_read_only() -> bool {
     here::is_read_only()
@@ -224,8 +218,17 @@ pub fn available_memory_bytes() -> Option<u64> {
     here::available_memory_bytes()
 }
 
-/// Bytes that the browser keeps for this page and the most that it would; `None` on the desktop, where files are the disk's.
-pub async fn storage_estimate() -> Option<(u64, u64)> {
+/// What a browser says of the room that it gives a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorageEstimate {
+    pub used_bytes: u64,
+    pub quota_bytes: u64,
+    /// It promised not to delete anything by itself when the disk gets full.
+    pub promised: bool,
+}
+
+/// The room that the browser gives this page; `None` on the desktop, where files are the disk's.
+pub async fn storage_estimate() -> Option<StorageEstimate> {
     here::storage_estimate().await
 }
 

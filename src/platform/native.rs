@@ -1,5 +1,7 @@
 //! The desktop: threads, the operating system's clocks, `/proc`.
 
+pub mod http;
+
 use std::env;
 use std::fs;
 use std::future::Future;
@@ -11,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{PAUSE_MILLIS, PlatformError, Role, ToWorker, Wire};
+use super::{PAUSE_MILLIS, PlatformError, Role, StorageEstimate, ToWorker, Wire};
 
 /// Under which the system keeps the window's memory.
 #[cfg(feature = "app")]
@@ -40,11 +42,6 @@ pub fn deliver(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::unused_async, reason = "of one shape with web.rs")]
-pub async fn fetch_file(url: &str, _: &Path, _: &mut dyn FnMut(u64, Option<u64>) -> bool) -> Result<bool, String> {
-    Err(format!("only a browser fetches {url} so"))
-}
-
 pub fn dropped() -> Vec<PathBuf> {
     Vec::new()
 }
@@ -53,13 +50,13 @@ pub fn address() -> Option<String> {
     None
 }
 
-pub fn fragment() -> Option<String> {
+pub fn take_fragment() -> Option<String> {
     None
 }
 
-pub fn query(_: &str) -> Option<String> {
-    None
-}
+pub fn drawn() {}
+
+pub fn on_news(_: impl Fn() + 'static) {}
 
 pub fn is_read_only() -> bool {
     false
@@ -103,7 +100,7 @@ pub fn data_folder() -> Option<PathBuf> {
 }
 
 #[expect(clippy::unused_async, reason = "of one shape with web.rs")]
-pub async fn storage_estimate() -> Option<(u64, u64)> {
+pub async fn storage_estimate() -> Option<StorageEstimate> {
     None
 }
 

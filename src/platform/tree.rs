@@ -141,6 +141,11 @@ fn lock(data: &Shared) -> MutexGuard<'_, Data> {
     data.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn now_in(data: &Shared) -> (Content, u64) {
+    let data = lock(data);
+    (data.content.clone(), data.version)
+}
+
 fn with<T>(work: impl FnOnce(&mut Tree) -> T) -> T {
     TREE.with_borrow_mut(work)
 }
@@ -306,6 +311,11 @@ pub fn hard_link(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     })
 }
 
+/// What a file holds now, with the version of that.
+pub fn content(path: &Path) -> Option<(Content, u64)> {
+    with(|tree| tree.files.get(&whole(path)).map(now_in))
+}
+
 /// A file's path, and what it holds now with the version of that; `None` where it is gone.
 pub type Change = (PathBuf, Option<(Content, u64)>);
 
@@ -317,10 +327,7 @@ pub fn take_changes(root: &Path) -> Vec<Change> {
         let kept = |path: &PathBuf| path.starts_with(root) && !path.to_string_lossy().contains(PARTIAL);
         let changed: Vec<PathBuf> = std::mem::take(&mut tree.changed).into_iter().filter(kept).collect();
         let look = |path: PathBuf| {
-            let now = tree.files.get(&path).map(|data| {
-                let data = lock(data);
-                (data.content.clone(), data.version)
-            });
+            let now = tree.files.get(&path).map(now_in);
             (path, now)
         };
         let mut changes: Vec<Change> = changed.into_iter().map(look).collect();

@@ -3,13 +3,18 @@
 //! What JavaScript does better stands in `web/page.js` and `web/worker.js`, under `globalThis.thalweg`; `page` and `worker`
 //! call it. `storage` keeps files.
 
+pub mod http;
 mod page;
+mod pieces;
 mod storage;
 mod worker;
 
-pub use page::{address, dropped, fragment, is_read_only, lacks_webgpu, open_worker, query, show_tree, wants_tree};
+pub use page::{
+    address, drawn, dropped, is_read_only, lacks_webgpu, on_news, open_worker, show_tree, take_fragment, wants_tree,
+};
+pub use pieces::{join, write_away};
 pub use storage::storage_estimate;
-pub use worker::{fetch_file, send_to_page, serve_page};
+pub use worker::{send_to_page, serve_page};
 
 #[cfg(feature = "app")]
 pub use page::ask;
@@ -35,6 +40,8 @@ const CANVAS_ID: &str = "thalweg";
 
 /// Everything below is kept in the browser's storage.
 const KEPT: &str = "/thalweg";
+/// In it, what somebody chose or dropped.
+const PICKED: &str = "/thalweg/files";
 /// Everything below is downloaded.
 const DOWNLOADS: &str = "/downloads";
 /// Other tasks get their turn after so long.

@@ -1,4 +1,4 @@
-//! Settings in the address of the page: `#draft=…&panel=…`, so that a teacher can send a link that opens with this model, these
+//! Settings in the address of the page: `#draft=…&panel=…&panel=…`, so that a teacher can send a link that opens with this model, these
 //! tasks, this method and this view.
 
 use super::panel::PanelKind;
@@ -9,7 +9,8 @@ use crate::engine::config::ExperimentConfig;
 pub struct Asked {
     /// An experiment as TOML; it is checked as that of an earlier session is.
     pub draft: Option<String>,
-    pub panel: Option<PanelKind>,
+    /// To be shown, one after another.
+    pub panels: Vec<PanelKind>,
 }
 
 /// Reads what stands behind `#`. Parts that nobody knows are left out, so that an older page opens a newer link.
@@ -21,7 +22,7 @@ pub fn read(fragment: &str) -> Asked {
             Some(("draft", text)) => asked.draft = Some(plain(text)),
             Some(("panel", name)) => {
                 let name = plain(name);
-                asked.panel = PanelKind::ALL.into_iter().find(|kind| kind.title().eq_ignore_ascii_case(&name));
+                asked.panels.extend(PanelKind::ALL.into_iter().find(|kind| kind.title().eq_ignore_ascii_case(&name)));
             }
             _ => {}
         }
@@ -31,9 +32,9 @@ pub fn read(fragment: &str) -> Asked {
 
 /// What [`read`] reads; `None` where the settings have no such form.
 #[must_use]
-pub fn write(config: &ExperimentConfig, panel: Option<PanelKind>) -> Option<String> {
+pub fn write(config: &ExperimentConfig, panels: &[PanelKind]) -> Option<String> {
     let mut link = format!("draft={}", escaped(&config.to_toml().ok()?));
-    if let Some(panel) = panel {
+    for panel in panels {
         link += &format!("&panel={}", escaped(panel.title()));
     }
     Some(link)
@@ -71,11 +72,12 @@ mod tests {
     #[test]
     fn settings_survive_a_link() {
         let config = ExperimentConfig { title: "Größe & 100 %".into(), seed: 17, ..ExperimentConfig::default() };
-        let link = write(&config, Some(PanelKind::Buffer)).unwrap();
+        let panels = [PanelKind::Training, PanelKind::Buffer];
+        let link = write(&config, &panels).unwrap();
         assert!(link.bytes().all(|byte| byte.is_ascii_graphic()), "{link}");
         let asked = read(&link);
         assert_eq!(ExperimentConfig::parse(&asked.draft.unwrap(), "the link").unwrap(), config);
-        assert_eq!(asked.panel, Some(PanelKind::Buffer));
+        assert_eq!(asked.panels, panels);
     }
 
     #[test]
@@ -83,6 +85,6 @@ mod tests {
         assert_eq!(read(""), Asked::default());
         assert_eq!(read("later=thing&panel=Cellar"), Asked::default());
         assert_eq!(read("draft=50%25%zz%").draft.as_deref(), Some("50%%zz%"));
-        assert_eq!(read("panel=replay%20buffer").panel, Some(PanelKind::Buffer));
+        assert_eq!(read("panel=replay%20buffer").panels, [PanelKind::Buffer]);
     }
 }

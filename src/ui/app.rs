@@ -12,6 +12,7 @@ mod dialogues;
 pub mod docking;
 mod dropped;
 mod exports;
+mod follow;
 mod icons;
 mod inspect;
 mod news;
@@ -33,7 +34,7 @@ use super::fonts::Fonts;
 use super::link::EngineLink;
 use super::pace::Pace;
 use super::panel::{Context as PanelContext, Panel, PanelKind};
-use super::session::{STORAGE_KEY, Session};
+use super::session::{Session, storage_key};
 use super::state::AppState;
 use super::state::run::RunStatus;
 use super::theme::Theme;
@@ -82,6 +83,8 @@ pub struct App {
     applied: Option<Theme>,
     /// The draft was set once the engine was there.
     has_draft: bool,
+    /// The draft of the link that opened the page, until then.
+    linked: Option<String>,
     /// What the engine was told about who looks at the buffer.
     watched: Option<bool>,
     /// A start was sent then and nothing came of it yet.
@@ -132,6 +135,7 @@ impl App {
             closing: Closing::No,
             applied: None,
             has_draft: false,
+            linked: None,
             watched: None,
             starting: None,
             next_number: 0,
@@ -237,6 +241,7 @@ impl App {
 
     /// What is to be done in every frame whether or not anything is drawn.
     fn attend(&mut self, ctx: &Context) {
+        self.attend_address();
         self.drain();
         self.take_files();
         let now = self.now();
@@ -380,7 +385,7 @@ fn hint_where_to_drop(ui: &Ui, theme: &Theme) {
 /// What an earlier window left, and a sentence if it is damaged.
 #[must_use]
 pub fn remembered(storage: Option<&dyn eframe::Storage>) -> (Session, Option<String>) {
-    Session::from_json(&storage.and_then(|storage| storage.get_string(STORAGE_KEY)).unwrap_or_default())
+    Session::from_json(&storage.and_then(|storage| storage.get_string(&storage_key())).unwrap_or_default())
 }
 
 impl eframe::App for App {
@@ -389,12 +394,16 @@ impl eframe::App for App {
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        // By the second frame the first one is in sight.
+        if ui.ctx().cumulative_frame_nr() == 1 {
+            platform::drawn();
+        }
         self.draw(ui);
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
         if !platform::is_read_only() {
-            storage.set_string(STORAGE_KEY, self.session().to_json());
+            storage.set_string(&storage_key(), self.session().to_json());
         }
     }
 

@@ -7,12 +7,18 @@ use super::state::{AppState, Exploration};
 use super::theme::Theme;
 use crate::engine::landscape_report::{PathReport, PlaneReport};
 use crate::engine::protocol::Command;
+use crate::platform;
 use egui_tiles::Tree;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The key under which eframe keeps it.
-pub const STORAGE_KEY: &str = "session";
+#[must_use]
+pub fn storage_key() -> String {
+    // Pages of one server share one storage, and two copies of this page in two folders are two programs.
+    let page = platform::address().unwrap_or_default();
+    format!("{}session", page.rsplit_once('/').map_or("", |(folder, _)| folder))
+}
 /// Most entries of a list of what was opened.
 const RECENT: usize = 8;
 /// Paths and planes that are remembered, the latest.

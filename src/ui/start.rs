@@ -1,6 +1,5 @@
 //! Opens the window: the engine behind it, what the last session left, eframe around it.
 
-use super::address;
 use super::app::{App, remembered};
 use super::link::EngineLink;
 use super::pace;
@@ -47,15 +46,14 @@ pub fn start(role: Role, capsule: Option<&str>) -> Result<(), PlatformError> {
             context.egui_ctx.add_plugin(TreeForPage);
         }
         let (session, complaint) = remembered(context.storage);
-        let asked = platform::fragment().map(|fragment| address::read(&fragment)).unwrap_or_default();
-        let mut session = session;
-        session.draft = asked.draft.or(session.draft);
         let mut app = App::new(link, Box::new(SystemFiles::default()), panels::all(), session);
         if let Some(complaint) = complaint {
             app.tell(Level::Warning, complaint);
         }
-        if let Some(panel) = asked.panel {
-            app.show(panel);
+        let news = context.egui_ctx.clone();
+        platform::on_news(move || news.request_repaint());
+        if let Some(fragment) = platform::take_fragment() {
+            app.follow(&fragment);
         }
         if let Some(path) = capsule {
             app.open_capsule(&path);

@@ -32,10 +32,10 @@ export const pause = (millis) => new Promise((resolve) => setTimeout(resolve, mi
 
 /** A browser with a profile of its own and a page on the built site. */
 export class Stage {
-  static async open({ webgpu = false, fragment = "", query = "", size = { width: 1400, height: 900 }, folder = DIST, tolerates = [] } = {}) {
+  static async open({ webgpu = false, fragment = "", query = "", size = { width: 1400, height: 900 }, folder = DIST, tolerates = [], other } = {}) {
     const stage = new Stage();
     stage.profile = mkdtempSync(join(tmpdir(), "thalweg-e2e-"));
-    stage.server = await serve(folder);
+    stage.server = await serve(folder, 0, "/class/", other);
     stage.faults = [];
     stage.tolerates = tolerates;
     stage.browser = await chromium.launchPersistentContext(stage.profile, {
@@ -61,7 +61,7 @@ export class Stage {
     page.on("pageerror", (error) => fault(`page: ${error.message}`));
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(this.server.address) && !/^(blob|data):/.test(url)) this.faults.push(`request to ${url}`);
+      if (!url.startsWith(this.server.address) && !/^(blob|data):/.test(url)) fault(`request to ${url}`);
     });
   }
 
@@ -74,10 +74,9 @@ export class Stage {
     return other;
   }
 
-  /** Closes a page and opens it again as a person would, without what its link brought along. */
+  /** Reloads the page: what its link brought along was taken over the first time. */
   async reopen() {
-    await this.page.goto("about:blank");
-    await this.page.goto(`${this.server.address}?tree`);
+    await this.page.reload();
   }
 
   /** Comes back to the page as after a crash, and goes on with what was interrupted. */

@@ -1,7 +1,7 @@
-// `node web/e2e/serve.mjs dist 8080`: hands out a folder as any web server would. Nothing special is needed of one: no headers
-// for shared memory, only the right type for .wasm.
+// `node web/e2e/serve.mjs dist 8080`: hands out a folder as a web server does that sends the headers of the folder's `_headers`,
+// so that the worker lives under the page's policy in all tests. Nothing more is needed of one, no headers for shared memory.
 import { createServer } from "node:http";
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,18 +14,34 @@ const TYPES = {
   ".webmanifest": "application/manifest+json",
 };
 
-/** Serves a folder below a path, as a page in a sub-folder of a site; returns its address and how to end it. */
-export function serve(folder, port = 0, below = "/class/") {
+/** The lines `  Name: value` of the folder's `_headers`, which has one set for all files. */
+function headersOf(folder) {
+  const path = join(folder, "_headers");
+  if (!statSync(path, { throwIfNoEntry: false })) return {};
+  return Object.fromEntries(Array.from(readFileSync(path, "utf8").matchAll(/^\s+([\w-]+): (.*)$/gm), ([, name, value]) => [name, value]));
+}
+
+/**
+ * Serves a folder below a path, as a page in a sub-folder of a site; returns its address and how to end it. What lies elsewhere on
+ * the site `other(path, request, response)` answers.
+ */
+export function serve(folder, port = 0, below = "/class/", other = (path, request, response) => response.writeHead(404).end()) {
+  const headers = headersOf(folder);
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-    const inside = path.startsWith(below) ? path.slice(below.length) || "index.html" : "";
+    if (!path.startsWith(below)) {
+      other(path, request, response);
+      return;
+    }
+    const inside = path.slice(below.length) || "index.html";
     const file = join(folder, normalize(`/${inside}`));
-    const found = inside && statSync(file, { throwIfNoEntry: false });
+    const found = statSync(file, { throwIfNoEntry: false });
     if (!found || !found.isFile()) {
       response.writeHead(404).end();
       return;
     }
-    response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream", "Content-Length": found.size });
+    const type = TYPES[extname(file)] ?? "application/octet-stream";
+    response.writeHead(200, { ...headers, "Content-Type": type, "Content-Length": found.size });
     createReadStream(file).pipe(response);
   });
   return new Promise((resolve) => {

@@ -25,6 +25,33 @@ async function running(stage, secs = 8) {
   await pause(secs * 1000);
 }
 
+/** What is kept below a folder of the program's, as the browser has it: files, or the folders in it. */
+const kept = (stage, folder, kind) =>
+  stage.page.evaluate(
+    async ([below, kind]) => {
+      const found = [];
+      const walk = async (folder, path) => {
+        for await (const [name, handle] of folder.entries()) {
+          if (handle.kind === kind && path.includes(`/thalweg/${below}/`)) found.push(`${path}${name}`);
+          if (handle.kind === "directory") await walk(handle, `${path}${name}/`);
+        }
+      };
+      await walk(await navigator.storage.getDirectory(), "/");
+      return found;
+    },
+    [folder, kind],
+  );
+const below = (stage, folder) => kept(stage, folder, "file");
+const folders = (stage, folder) => kept(stage, folder, "directory");
+
+async function until(look, what, secs = 30) {
+  const end = Date.now() + secs * 1000;
+  while (!(await look())) {
+    if (Date.now() > end) throw new Error(`${what}: not in ${secs} s`);
+    await pause(200);
+  }
+}
+
 const steps = async (stage) => {
   const found = (await texts(stage)).map((text) => /Step\s*(\d+) of (\d+)/.exec(text)).find(Boolean);
   return found ? Number(found[1]) : -1;
@@ -71,7 +98,7 @@ test("damaged files and one of three gigabytes are refused in a sentence", { tim
   }
 });
 
-test("a full storage is told, the run goes on, and is kept as soon as there is room", { timeout: 300_000 }, async () => {
+test("a full storage is told each time, the run goes on, and is kept as soon as there is room", { timeout: 300_000 }, async () => {
   const stage = await Stage.open({ fragment: `${draft(LONG)}&panel=Training` });
   try {
     await stage.shows("Start", 90);
@@ -89,10 +116,69 @@ test("a full storage is told, the run goes on, and is kept as soon as there is r
     await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage) });
     await stage.click("Resume");
     await goesOn(stage);
-    // It is tried again every five seconds; the window remembers the run as often.
+    // It is tried again every five seconds.
+    await stage.shows(/browser keeps again/, 30);
+    await stage.wait("the end of the message", (tree) => !tree.some((node) => /browser does not keep/.test(node.label ?? node.value)), 30);
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage), quotaSize: 1000 });
+    await stage.click("Pause");
+    await stage.shows(/browser does not keep/, 60);
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage) });
+    // The window remembers the run every few seconds, too.
     await pause(12_000);
     await stage.resumeLast();
     await stage.shows("Pause", 120);
+    assert.deepEqual(stage.faults, []);
+  } finally {
+    await stage.close();
+  }
+});
+
+test("a chosen file that does not fit is told once, can be used, and is kept when there is room", { timeout: 300_000 }, async () => {
+  const stage = await Stage.open({ fragment: `${draft(SHORT)}&panel=Training` });
+  try {
+    await stage.shows("Start", 90);
+    await stage.idle();
+    await pause(1000);
+    const cdp = await stage.browser.newCDPSession(stage.page);
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage), quotaSize: 100_000 });
+    const line = `${JSON.stringify({ prompt: "Rain: many drops Answer:", answer: " wet" })}\n`;
+    await stage.choose("Add task files", at("large.jsonl", line.repeat(4000)));
+    await stage.shows(/large\.jsonl does not fit into the browser's storage/, 60);
+    assert.deepEqual(await below(stage, "files"), [], "nothing was begun");
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage) });
+    await stage.shows(/room for .*large\.jsonl again/, 30);
+    assert.equal((await below(stage, "files")).length, 1);
+    assert.deepEqual(stage.faults, []);
+  } finally {
+    await stage.close();
+  }
+});
+
+test("a chosen file that was deleted stays deleted when the engine is started again", { timeout: 300_000 }, async () => {
+  const stage = await Stage.open({ fragment: `${draft(SHORT)}&panel=Training`, tolerates: OWN_FAULTS });
+  try {
+    await stage.shows("Start", 90);
+    await stage.idle();
+    const lines = Array.from({ length: 40 }, (_, n) => JSON.stringify({ prompt: `Rain: ${n} drops Answer:`, answer: n % 2 ? " dry" : " wet" }));
+    await stage.choose("Add task files", [at("rain.jsonl", lines.join("\n")), at("snow.jsonl", lines.join("\n").replaceAll("Rain", "Snow"))]);
+    await until(async () => (await below(stage, "files")).length === 2, "both files are kept");
+    // Another choice, so that one is deleted and the other stays.
+    await stage.choose("Add task files", at("hail.jsonl", lines.join("\n").replaceAll("Rain", "Hail")));
+    await until(async () => (await below(stage, "files")).length === 3, "all files are kept");
+    await stage.click("Storage");
+    await stage.click("Delete hail.jsonl");
+    await stage.click("Delete it");
+    await until(async () => (await below(stage, "files")).length === 2, "the file is gone");
+    assert.equal((await folders(stage, "files")).length, 1, "its folder went with it");
+    await stage.click("Close");
+    const first = stage.worker();
+    await first.evaluate(() => void setTimeout(() => Promise.reject(new Error("ended on purpose"))));
+    await stage.shows(/stopped by a fault of its own/, 60);
+    await until(() => stage.worker() && stage.worker() !== first, "another engine is there");
+    await stage.idle();
+    await pause(5000);
+    assert.ok(!(await below(stage, "files")).some((path) => path.endsWith("hail.jsonl")), "it came back");
+    assert.equal((await below(stage, "files")).length, 2);
     assert.deepEqual(stage.faults, []);
   } finally {
     await stage.close();
@@ -133,6 +219,10 @@ test("a second tab only looks, and takes nothing from the first", { timeout: 300
     const other = await stage.tab();
     await other.shows(/open in another tab/, 60);
     await other.shot("second");
+    await other.click("Storage");
+    await other.click(/^Delete .*i_lora/);
+    await other.click("Delete it");
+    await other.shows(/was not deleted: another tab keeps the files/, 30);
     await pause(7000);
     await other.page.close();
     await stage.page.bringToFront();

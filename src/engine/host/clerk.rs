@@ -99,7 +99,7 @@ impl Clerk {
     }
 }
 
-/// Fetches a model on a thread of its own, into the cache folder of the machine.
+/// Fetches a model beside everything else, into the cache folder of the machine.
 fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     let failed = |message: String| Event::DownloadFailed { id, message, cancelled: false };
     let Some(cache) = platform::cache_folder() else {
@@ -138,10 +138,5 @@ async fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &T
         });
         !lock(&shared.cancelled).contains(&id)
     };
-    let fetched = if platform::can_block() {
-        hub::fetch_model(&request, &mut progress)
-    } else {
-        hub::fetch_model_in_page(&request, &mut progress).await
-    };
-    fetched.map(|folder| folder.display().to_string())
+    hub::fetch_model(&request, &mut progress).await.map(|folder| folder.display().to_string())
 }

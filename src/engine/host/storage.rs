@@ -68,8 +68,11 @@ pub(super) async fn answer(command: &Command, places: &Places, shared: &Shared, 
         },
         _ => None,
     };
-    let room =
-        platform::storage_estimate().await.map(|(used_bytes, quota_bytes)| StorageRoom { used_bytes, quota_bytes });
+    let room = platform::storage_estimate().await.map(|estimate| StorageRoom {
+        used_bytes: estimate.used_bytes,
+        quota_bytes: estimate.quota_bytes,
+        promised: estimate.promised,
+    });
     let listing = StorageListing { items: list(places, shared), room, deleted };
     teller.tell(Event::StorageListed { listing: Box::new(listing) });
 }
@@ -99,6 +102,13 @@ fn delete(path: &Path, places: &Places, shared: &Shared) -> Result<(), EngineErr
     if !places.entries().iter().any(|(_, known)| known == path) {
         return Err(EngineError::Run(format!(
             "{} was not deleted: it is none of the models, capsules, files and runs that the program keeps. Look at the list again",
+            path.display()
+        )));
+    }
+    // It would only be gone from this tab's memory, and stand here again after a reload.
+    if platform::is_read_only() {
+        return Err(EngineError::Run(format!(
+            "{} was not deleted: another tab keeps the files, and this one only looks at them. Delete it in the other tab, or close that one and reload this one",
             path.display()
         )));
     }

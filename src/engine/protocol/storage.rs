@@ -33,6 +33,9 @@ pub struct StoredItem {
 pub struct StorageRoom {
     pub used_bytes: u64,
     pub quota_bytes: u64,
+    /// It promised not to delete anything by itself when the disk gets full.
+    #[serde(default)]
+    pub promised: bool,
 }
 
 /// Everything that is kept.

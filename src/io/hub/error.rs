@@ -1,6 +1,7 @@
 //! What can go wrong while a model is fetched: one sentence each, with what to do about it.
 
 use crate::io::error::IoError;
+use crate::platform;
 use std::path::Path;
 use thiserror::Error;
 
@@ -12,8 +13,12 @@ pub enum HubError {
     )]
     Address { address: String, what: String },
     #[error(
-        "There is no model `{name}` at {endpoint}, or it is private. Check the spelling; for a private model set HF_TOKEN to \
-         a token that may read it, and start Thalweg again."
+        "There is no model `{name}` at {endpoint}, or it is private. Check the spelling; for a private model {}.",
+        if platform::IN_A_BROWSER {
+            "download its files from its page and choose their folder"
+        } else {
+            "set HF_TOKEN to a token that may read it, and start Thalweg again"
+        }
     )]
     NoSuchModel { name: String, endpoint: String },
     #[error(

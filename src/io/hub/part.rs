@@ -1,17 +1,16 @@
 //! A file on its way: `<name>.part`, beside it `<name>.part.json` with what its bytes belong to, and the sum over them.
 
 use super::HubError;
+use super::body::{self, Body};
 use super::listing::Wanted;
+use super::meter::Meter;
 use super::transport::Header;
 use crate::io::atomic::{folder_of, sync_folder, write_file};
-use crate::platform::fs::{self, File, OpenOptions, TryLockError};
+use crate::platform::{self, fs};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// Bytes gathered before they are written.
-const BUFFER: usize = 256 * 1024;
 
 /// Which content the bytes of a part belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,13 +33,13 @@ pub(super) enum Fit {
     Another,
 }
 
-/// A file on its way. It stays on the disk when dropped, and the next [`Part::open`] goes on with it.
+/// A file on its way. It stays on the disk when dropped after [`Part::flush`], and the next [`Part::open`] goes on with it.
 pub(super) struct Part {
     target: PathBuf,
     path: PathBuf,
     memory_path: PathBuf,
-    writer: BufWriter<File>,
-    /// Bytes that are there, in the file and in the writer.
+    body: Box<dyn Body>,
+    /// Bytes that are there, and those that are gathered.
     len: u64,
     hasher: Sha256,
     memory: Memory,
@@ -49,27 +48,25 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Opens or starts the part of a file. What is there already is read once for its sum, while `tick` says go on.
-    pub fn open(
+    /// Opens or starts the part of a file. What is there already is read once for its sum, which `meter` shows.
+    pub async fn open(
         folder: &Path,
         wanted: &Wanted,
-        tick: &mut dyn FnMut() -> Result<(), HubError>,
+        piece_bytes: Option<usize>,
+        meter: &mut Meter<'_>,
     ) -> Result<Self, HubError> {
         let with = |ending: &str| folder.join(format!("{}{ending}", wanted.name));
         let (path, memory_path) = (with(".part"), with(".part.json"));
-        let failed = |error: std::io::Error| HubError::disk(&path, &error);
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(HubError::Busy { path: path.display().to_string() }),
-            // a file system without locks
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
-        let len = file.metadata().map_err(failed)?.len();
+        let failed = |error: std::io::Error| match error.kind() {
+            ErrorKind::ResourceBusy => HubError::Busy { path: path.display().to_string() },
+            _ => HubError::disk(&path, &error),
+        };
+        let body = body::open(&path, piece_bytes).map_err(failed)?;
+        let len = body.len().map_err(failed)?;
         let memory: Option<Memory> = fs::read(&memory_path).ok().and_then(|json| serde_json::from_slice(&json).ok());
         let mut part = Self {
             target: folder.join(&wanted.name),
-            writer: BufWriter::with_capacity(BUFFER, file),
+            body,
             path,
             memory_path,
             len,
@@ -84,7 +81,7 @@ impl Part {
             if other || unknown || limit.is_some_and(|limit| part.len > limit) {
                 part.restart()?;
             } else {
-                part.sum_up(tick)?;
+                part.sum_up(meter).await?;
             }
         }
         Ok(part)
@@ -95,24 +92,19 @@ impl Part {
     }
 
     /// Takes what is there into the sum, and stands at its end.
-    fn sum_up(&mut self, tick: &mut dyn FnMut() -> Result<(), HubError>) -> Result<(), HubError> {
-        let path = &self.path;
-        let failed = |error: std::io::Error| HubError::disk(path, &error);
-        let file = self.writer.get_mut();
-        file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let mut buffer = vec![0; BUFFER];
+    async fn sum_up(&mut self, meter: &mut Meter<'_>) -> Result<(), HubError> {
         let mut summed = 0;
-        while summed < self.len {
-            tick()?;
-            let read = file.read(&mut buffer).map_err(failed)?;
-            if read == 0 {
+        loop {
+            let bytes = self.body.read().map_err(|error| self.failed(&error))?;
+            if bytes.is_empty() {
                 break;
             }
-            self.hasher.update(buffer.get(..read).unwrap_or_default());
-            summed += read as u64;
+            self.hasher.update(&bytes);
+            summed += bytes.len() as u64;
+            meter.count(summed, self.memory.bytes, 0)?;
+            platform::yield_now().await;
         }
         self.len = summed;
-        file.seek(SeekFrom::Start(summed)).map_err(failed)?;
         Ok(())
     }
 
@@ -128,11 +120,8 @@ impl Part {
 
     /// Forgets all bytes.
     pub fn restart(&mut self) -> Result<(), HubError> {
-        self.flush()?;
         if self.len > 0 {
-            let file = self.writer.get_mut();
-            let result = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
-            result.map_err(|error| self.failed(&error))?;
+            self.body.clear().map_err(|error| self.failed(&error))?;
         }
         self.len = 0;
         self.hasher = Sha256::new();
@@ -178,15 +167,15 @@ impl Part {
             self.delete();
             return Err(error);
         }
-        self.writer.write_all(bytes).map_err(|error| self.failed(&error))?;
+        self.body.append(bytes).map_err(|error| self.failed(&error))?;
         self.hasher.update(bytes);
         self.len = len;
         Ok(())
     }
 
-    /// Puts what was gathered into the file.
+    /// Puts what was gathered to the rest.
     pub fn flush(&mut self) -> Result<(), HubError> {
-        self.writer.flush().map_err(|error| HubError::disk(&self.path, &error))
+        self.body.flush().map_err(|error| HubError::disk(&self.path, &error))
     }
 
     /// Checks size and sum, and gives the file its name.
@@ -204,21 +193,18 @@ impl Part {
             self.delete();
             return Err(error);
         }
-        self.writer.get_ref().sync_all().map_err(|error| self.failed(&error))?;
-        let Self { target, path, memory_path, writer, len, memory, .. } = self;
-        // closed before the renaming, which Windows wants; the buffer is empty since `flush`
-        drop(writer);
-        fs::rename(&path, &target).map_err(|error| HubError::disk(&target, &error))?;
-        fs::remove_file(&memory_path).ok();
+        let Self { target, memory_path, body, len, memory, .. } = self;
+        body.finish(&target, &memory_path).map_err(|error| HubError::disk(&target, &error))?;
         sync_folder(&folder_of(&target));
         Ok(Memory { bytes: Some(len), ..memory })
     }
 
     /// Removes the part and what was remembered of it.
     pub fn delete(&mut self) {
-        // its content is wrong, so a failure here only leaves bytes that the next attempt begins anew
-        self.restart().ok();
-        fs::remove_file(&self.path).ok();
+        self.body.remove();
+        self.len = 0;
+        self.hasher = Sha256::new();
+        self.memory = Memory::default();
         fs::remove_file(&self.memory_path).ok();
     }
 

@@ -9,7 +9,6 @@ use super::transport::{Answer, Header, Next};
 use super::{HubError, Patience};
 use crate::platform;
 use std::path::Path;
-use std::time::Duration;
 
 /// Bytes that make an attempt count as progress, so that the attempts are counted anew.
 const PROGRESS: u64 = 1 << 20;
@@ -65,11 +64,11 @@ impl Session<'_> {
     }
 
     /// Asks the hub what there is. A server that tells nothing is no error: then files are asked for one by one.
-    pub fn ask_for_listing(&mut self) -> Result<(), HubError> {
+    pub async fn ask_for_listing(&mut self) -> Result<(), HubError> {
         self.meter.start("the list of files")?;
         let url = self.place.listing_url();
-        let json = self.attempts("the list of files", |session, _| {
-            let (header, mut answer) = session.ask(&url, 0)?;
+        let asked = self.attempts("the list of files", async |session: &mut Self, _: &mut bool| {
+            let (header, mut answer) = session.ask(&url, 0).await?;
             match header.status {
                 200 => {}
                 401 | 403 | 404 if header.error_code.is_some() => {
@@ -80,7 +79,7 @@ impl Session<'_> {
             }
             let mut json = Vec::new();
             loop {
-                match answer.next() {
+                match answer.next().await {
                     Next::Bytes(bytes) if json.len() + bytes.len() <= MOST_ANSWER_BYTES => json.extend(bytes),
                     Next::Bytes(_) => return Ok(None),
                     Next::End => return Ok(Some(json)),
@@ -88,13 +87,18 @@ impl Session<'_> {
                     Next::Broken(what) => return Err(broken("the list of files", &what)),
                 }
             }
-        })?;
+        });
+        let json = match asked.await {
+            // a server that hands out files may let pages read nothing else
+            Err(HubError::Broken { .. }) if platform::IN_A_BROWSER && !self.place.trusted => None,
+            asked => asked?,
+        };
         self.listing = json.and_then(|json| Listing::parse(&json));
         Ok(())
     }
 
     /// Fetches a file, or what is missing of it.
-    pub fn fetch(&mut self, wanted: &Wanted) -> Result<Outcome, HubError> {
+    pub async fn fetch(&mut self, wanted: &Wanted) -> Result<Outcome, HubError> {
         self.meter.start(&wanted.name)?;
         let commit = self.commit();
         if let Some(bytes) = self.record.has(self.folder, wanted, commit.as_deref()) {
@@ -102,12 +106,11 @@ impl Session<'_> {
             return Ok(Outcome::Complete);
         }
         let url = self.place.file_url(commit.as_deref().unwrap_or(&self.place.revision), &wanted.name);
-        let meter = &mut self.meter;
-        let mut part = Some(Part::open(self.folder, wanted, &mut || meter.tick())?);
-        let result = self.attempts(&wanted.name, |session, gained| {
+        let mut part = Some(Part::open(self.folder, wanted, self.patience.piece_bytes, &mut self.meter).await?);
+        let attempts = self.attempts(&wanted.name, async |session: &mut Self, gained: &mut bool| {
             let Some(open) = part.as_mut() else { return Ok(Outcome::Absent) };
             let before = open.len();
-            let result = session.fetch_rest(wanted, &url, open);
+            let result = session.fetch_rest(wanted, &url, open).await;
             *gained = open.len().saturating_sub(before) >= PROGRESS;
             // whatever happened, what came is on the disk
             open.flush()?;
@@ -128,6 +131,7 @@ impl Session<'_> {
             }
             Ok(outcome)
         });
+        let result = attempts.await;
         if let Some(mut part) = part {
             part.discard_if_empty();
         }
@@ -138,15 +142,15 @@ impl Session<'_> {
     }
 
     /// Tries, and tries again after a pause where that may help.
-    fn attempts<T>(
+    async fn attempts<T>(
         &mut self,
         file: &str,
-        mut attempt: impl FnMut(&mut Self, &mut bool) -> Result<T, Trouble>,
+        mut attempt: impl AsyncFnMut(&mut Self, &mut bool) -> Result<T, Trouble>,
     ) -> Result<T, HubError> {
         let mut failures = 0;
         loop {
             let mut gained = false;
-            let error = match attempt(self, &mut gained) {
+            let error = match attempt(self, &mut gained).await {
                 Ok(value) => return Ok(value),
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Passing(error)) => error,
@@ -160,30 +164,27 @@ impl Session<'_> {
                     other => other,
                 });
             }
-            self.wait(self.patience.pause_secs * f64::from(1_u32 << (failures - 1).min(5)))?;
+            self.wait(self.patience.pause_secs * f64::from(1_u32 << (failures - 1).min(5))).await?;
         }
     }
 
     /// Waits, and looks meanwhile whether to go on.
-    fn wait(&mut self, secs: f64) -> Result<(), HubError> {
+    async fn wait(&mut self, secs: f64) -> Result<(), HubError> {
         let until = platform::now_secs() + secs;
         while platform::now_secs() < until {
             self.meter.tick()?;
-            // a browser cannot wait; it goes on at once there
-            if platform::block_on(platform::pause()).is_err() {
-                break;
-            }
+            platform::pause().await;
         }
         Ok(())
     }
 
     /// One attempt at a file: goes on from what is there, where the server can, and reads to the end.
-    fn fetch_rest(&mut self, wanted: &Wanted, url: &str, part: &mut Part) -> Result<Rest, Trouble> {
+    async fn fetch_rest(&mut self, wanted: &Wanted, url: &str, part: &mut Part) -> Result<Rest, Trouble> {
         for _ in 0..MOST_QUESTIONS {
             if part.len() > 0 && part.total() == Some(part.len()) {
                 return Ok(Rest::Here);
             }
-            let (header, mut answer) = self.ask(url, part.len())?;
+            let (header, mut answer) = self.ask(url, part.len()).await?;
             match header.status {
                 200 | 206 => {}
                 404 if matches!(header.error_code.as_deref(), None | Some("EntryNotFound")) => return Ok(Rest::Absent),
@@ -211,7 +212,7 @@ impl Session<'_> {
                     continue;
                 }
             }
-            return self.read_body(wanted, part, &mut answer);
+            return self.read_body(wanted, part, &mut answer).await;
         }
         Err(Trouble::Final(HubError::Status {
             file: wanted.name.clone(),
@@ -220,16 +221,17 @@ impl Session<'_> {
         }))
     }
 
-    fn read_body(&mut self, wanted: &Wanted, part: &mut Part, answer: &mut Answer) -> Result<Rest, Trouble> {
+    async fn read_body(&mut self, wanted: &Wanted, part: &mut Part, answer: &mut Answer) -> Result<Rest, Trouble> {
         self.meter.count(part.len(), part.total(), 0)?;
         loop {
-            match answer.next() {
+            match answer.next().await {
                 Next::Bytes(bytes) => {
                     if part.len() == 0 && looks_like_a_page(&bytes) {
                         return Err(self.web_page(&wanted.name).into());
                     }
                     part.push(&bytes)?;
                     self.meter.count(part.len(), part.total(), bytes.len() as u64)?;
+                    platform::yield_now().await;
                 }
                 Next::End if part.total().is_some_and(|total| part.len() < total) => {
                     return Err(broken(&wanted.name, "the answer ended too early"));
@@ -242,23 +244,13 @@ impl Session<'_> {
     }
 
     /// Sends a request and waits for the beginning of its answer.
-    fn ask(&mut self, url: &str, from: u64) -> Result<(Header, Answer), Trouble> {
+    async fn ask(&mut self, url: &str, from: u64) -> Result<(Header, Answer), Trouble> {
         let token = self.token.filter(|_| self.place.trusted);
         let mut url = url.to_owned();
         for _ in 0..MOST_QUESTIONS {
-            let mut request = ehttp::Request::get(&url)
-                .with_header("User-Agent", concat!("thalweg/", env!("CARGO_PKG_VERSION")))
-                .with_header("Accept-Encoding", "identity");
-            if from > 0 {
-                request = request.with_header("Range", format!("bytes={from}-"));
-            }
-            if let Some(token) = token {
-                request = request.with_header("Authorization", format!("Bearer {token}"));
-            }
-            let tick = Duration::from_secs_f64(self.patience.tick_secs);
-            let mut answer = Answer::of(request, tick, self.patience.stall_secs);
+            let mut answer = Answer::of(&url, from, token, self.patience.tick_secs, self.patience.stall_secs);
             let header = loop {
-                match answer.next() {
+                match answer.next().await {
                     Next::Header(header) => break *header,
                     Next::Nothing | Next::Bytes(_) => self.meter.tick()?,
                     Next::End => return Err(broken("the answer", "the answer was empty")),
@@ -302,6 +294,10 @@ impl Session<'_> {
             _ => {
                 let page = format!("{endpoint}/{name}");
                 let what = match (self.token, self.place.trusted) {
+                    _ if platform::IN_A_BROWSER => format!(
+                        "it is gated or private, and a page shows no token. Accept its terms at {page}, download its files \
+                         there, and choose their folder; or use the desktop program."
+                    ),
                     (None, _) => format!(
                         "it is gated or private. Accept its terms at {page}, make a token that may read it, set HF_TOKEN to \
                          it, and start Thalweg again."

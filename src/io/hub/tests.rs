@@ -1,5 +1,6 @@
 //! Whole downloads from a server on this machine, and all that can go wrong on the way.
 
+mod pieces;
 mod server;
 
 use super::*;
@@ -8,7 +9,17 @@ use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex};
 
 /// No waiting between attempts.
-const QUICK: Patience = Patience { retries: 3, pause_secs: 0.0, stall_secs: 20.0, tick_secs: 0.01, report_secs: 0.0 };
+const QUICK: Patience =
+    Patience { retries: 3, pause_secs: 0.0, stall_secs: 20.0, tick_secs: 0.01, report_secs: 0.0, piece_bytes: None };
+
+/// Here it can be waited for.
+fn fetch_with(
+    request: &HubRequest,
+    patience: &Patience,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<PathBuf, HubError> {
+    platform::block_on(super::fetch_with(request, patience, progress)).unwrap()
+}
 
 fn weights() -> Vec<u8> {
     (0..300_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
@@ -401,6 +412,13 @@ fn a_busy_server_is_asked_again_and_then_told_about() {
     assert_eq!(server.asked_for(WEIGHTS).len(), 4);
 }
 
+fn open_part(fetch: &Fetch, piece_bytes: Option<usize>) -> Result<part::Part, HubError> {
+    let mut quiet = |_: Progress| true;
+    let (folder, wanted) = (fetch.request.folder().unwrap(), Wanted::named(WEIGHTS));
+    let mut meter = Meter::new(0.0, &mut quiet);
+    platform::block_on(part::Part::open(&folder, &wanted, piece_bytes, &mut meter)).unwrap()
+}
+
 #[test]
 fn two_downloads_of_one_model_do_not_write_into_one_file() {
     let server = files_only(|request| Reply { hang_after: Some(1000), ..Reply::file(request, &weights(), "\"w\"") });
@@ -408,8 +426,7 @@ fn two_downloads_of_one_model_do_not_write_into_one_file() {
     let mut second = None;
     let result = fetch_with(&fetch.request, &QUICK, &mut |progress| {
         if progress.file == WEIGHTS && progress.done_bytes > 39 {
-            let part = part::Part::open(&fetch.request.folder().unwrap(), &Wanted::named(WEIGHTS), &mut || Ok(()));
-            second = part.err();
+            second = open_part(&fetch, None).err();
             return false;
         }
         true

@@ -1,21 +1,7 @@
-//! One HTTP request whose answer comes in pieces, and can be given up at any time.
-//!
-//! `ehttp` reads the socket on a thread of its own and hands pieces over. So whoever waits here can look at the clock and at a
-//! wish to cancel meanwhile; the thread ends when it next has something to hand over, or with its connection.
+//! One HTTP request: what the beginning of its answer means, and how long it may be silent.
 
 use super::listing::as_sha256;
-use crate::platform::now_secs;
-use ehttp::streaming::Part as Piece;
-use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
-
-/// Pieces (of 2 KiB) on the way before the reading thread waits.
-const PIECES: usize = 1024;
-
-/// ehttp's limit is for a whole body, however large; the one for silence is kept here. So it only sees to it that the thread of
-/// an answer that was given up ends some time. A body that takes longer is gone on with by the next attempt.
-const MOST_BODY: Duration = Duration::from_hours(2);
+use crate::platform::http::{self, Arrival, Head};
 
 /// The beginning of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,26 +23,34 @@ pub(super) struct Header {
 }
 
 impl Header {
-    fn read(response: &ehttp::PartialResponse) -> Self {
-        let header = |name: &str| response.headers.get(name).map(str::trim);
-        let number = |name: &str| header(name).and_then(|value| value.parse::<u64>().ok());
+    /// Reads the answer to a request for all bytes from `from` on.
+    fn read(head: &Head, from: u64) -> Self {
+        let number = |name: &str| head.get(name).and_then(|value| value.parse::<u64>().ok());
         // a coded body is decoded on its way: neither its length nor its tag are the file's
-        let is_plain = header("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
-        let range = (response.status == 206).then(|| header("content-range").and_then(content_range)).flatten();
-        let etag = header("etag").filter(|etag| is_plain && !etag.is_empty() && !etag.starts_with("W/"));
+        let is_plain = head.get("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
+        let range = (head.status == 206).then(|| match head.get("content-range") {
+            // pages see the length of another host's answer, and browsers have a range sent uncoded
+            None if head.hides_headers => Some((from, number("content-length").map(|rest| from + rest))),
+            value => content_range(value?),
+        });
+        let range = range.flatten();
+        let etag = head.get("etag").filter(|etag| is_plain && !etag.is_empty() && !etag.starts_with("W/"));
+        let length = number("content-length").filter(|_| is_plain && !head.hides_headers);
         let whole_bytes = match range {
             Some((_, total)) => total,
-            None => number("x-linked-size").or_else(|| number("content-length").filter(|_| is_plain)),
+            None => number("x-linked-size").or(length),
         };
         Self {
-            status: response.status,
-            url: response.url.clone(),
+            status: head.status,
+            url: head.url.clone(),
             etag: etag.map(str::to_owned),
-            linked_sha256: header("x-linked-etag").and_then(as_sha256),
+            linked_sha256: head.get("x-linked-etag").and_then(as_sha256),
             range,
             whole_bytes,
-            is_web_page: header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
-            error_code: header("x-error-code").map(str::to_owned),
+            is_web_page: head
+                .get("content-type")
+                .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html")),
+            error_code: head.get("x-error-code").map(str::to_owned),
         }
     }
 }
@@ -86,37 +80,42 @@ pub(super) enum Next {
 
 /// An answer on its way. Dropping it gives it up.
 pub(super) struct Answer {
-    pieces: Receiver<Result<Piece, String>>,
-    tick: Duration,
+    arriving: http::Answer,
+    from: u64,
+    tick_secs: f64,
     stall_secs: f64,
-    heard_secs: f64,
+    silent_secs: f64,
 }
 
 impl Answer {
-    /// Sends the request. [`Answer::next`] waits at most `tick` at a time, and gives up after `stall_secs` without a byte.
-    pub fn of(request: ehttp::Request, tick: Duration, stall_secs: f64) -> Self {
-        let (sender, pieces) = sync_channel(PIECES);
-        ehttp::streaming::fetch(request.with_timeout(Some(MOST_BODY)), move |piece| {
-            if sender.send(piece).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        Self { pieces, tick, stall_secs, heard_secs: now_secs() }
+    /// Sends a request for all bytes from `from` on. [`Answer::next`] waits at most `tick_secs` at a time, and gives up after
+    /// `stall_secs` without a byte.
+    pub fn of(url: &str, from: u64, token: Option<&str>, tick_secs: f64, stall_secs: f64) -> Self {
+        let mut headers = Vec::new();
+        if from > 0 {
+            headers.push(("Range", format!("bytes={from}-")));
+        }
+        if let Some(token) = token {
+            headers.push(("Authorization", format!("Bearer {token}")));
+        }
+        Self { arriving: http::ask(url, &headers), from, tick_secs, stall_secs, silent_secs: 0.0 }
     }
 
-    pub fn next(&mut self) -> Next {
-        let piece = match self.pieces.recv_timeout(self.tick) {
-            Ok(piece) => piece,
-            Err(RecvTimeoutError::Timeout) if now_secs() - self.heard_secs < self.stall_secs => return Next::Nothing,
-            Err(RecvTimeoutError::Timeout) => {
-                return Next::Broken(format!("nothing came for {:.0} seconds", self.stall_secs));
-            }
-            Err(RecvTimeoutError::Disconnected) => return Next::Broken("the answer stopped".to_owned()),
-        };
-        self.heard_secs = now_secs();
-        match piece {
-            Ok(Piece::Response(response)) => Next::Header(Box::new(Header::read(&response))),
-            Ok(Piece::Chunk(bytes)) if bytes.is_empty() => Next::End,
-            Ok(Piece::Chunk(bytes)) => Next::Bytes(bytes),
-            Err(what) => Next::Broken(what),
+    pub async fn next(&mut self) -> Next {
+        let arrival = self.arriving.next(self.tick_secs).await;
+        if matches!(arrival, Arrival::Nothing) {
+            // Looks are counted, not time: a browser's worker that trains looks more seldom, and hears as late.
+            self.silent_secs += self.tick_secs;
+        } else {
+            self.silent_secs = 0.0;
+        }
+        match arrival {
+            Arrival::Nothing if self.silent_secs < self.stall_secs => Next::Nothing,
+            Arrival::Nothing => Next::Broken(format!("nothing came for {:.0} seconds", self.stall_secs)),
+            Arrival::Head(head) => Next::Header(Box::new(Header::read(&head, self.from))),
+            Arrival::Bytes(bytes) => Next::Bytes(bytes),
+            Arrival::End => Next::End,
+            Arrival::Broken(what) => Next::Broken(what),
         }
     }
 }
@@ -134,21 +133,32 @@ mod tests {
         }
     }
 
+    fn head(status: u16, headers: &[(&str, &str)]) -> Head {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Head { status, headers, ..Head::default() }
+    }
+
     #[test]
     fn weak_tags_and_coded_bodies_identify_nothing() {
-        let read = |headers: &[(&str, &str)]| {
-            Header::read(&ehttp::PartialResponse {
-                url: String::new(),
-                ok: true,
-                status: 200,
-                status_text: String::new(),
-                headers: ehttp::Headers::new(headers),
-            })
-        };
+        let read = |headers: &[(&str, &str)]| Header::read(&head(200, headers), 0);
         assert_eq!(read(&[("etag", "W/\"a\"")]).etag, None);
         let coded = read(&[("ETag", "\"a\""), ("Content-Length", "9"), ("Content-Encoding", "gzip")]);
         assert_eq!((coded.etag, coded.whole_bytes), (None, None));
         let plain = read(&[("ETag", "\"a\""), ("Content-Length", "9"), ("Content-Type", "Text/HTML; charset=utf-8")]);
         assert_eq!((plain.etag.as_deref(), plain.whole_bytes, plain.is_web_page), (Some("\"a\""), Some(9), true));
+    }
+
+    #[test]
+    fn what_a_page_does_not_see_is_not_taken_for_absent() {
+        let read = |status: u16, from: u64, headers: &[(&str, &str)]| {
+            Header::read(&Head { hides_headers: true, ..head(status, headers) }, from)
+        };
+        // the coding may be hidden, so the length may be that of something else
+        assert_eq!(read(200, 0, &[("content-length", "9")]).whole_bytes, None);
+        let rest = read(206, 5, &[("content-length", "4")]);
+        assert_eq!((rest.range, rest.whole_bytes), (Some((5, Some(9))), Some(9)));
+        assert_eq!(read(206, 5, &[]).range, Some((5, None)));
+        assert_eq!(read(206, 5, &[("content-range", "bytes 3-8/9")]).range, Some((3, Some(9))));
+        assert_eq!(Header::read(&head(206, &[("content-length", "4")]), 5).range, None, "the desktop sees all headers");
     }
 }

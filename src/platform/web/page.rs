@@ -2,7 +2,7 @@
 
 use super::super::{FromWorker, PlatformError, Wire};
 use super::storage::Picked;
-use super::{KEPT, reason};
+use super::{PICKED, reason};
 use crate::platform::tree;
 use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
@@ -36,10 +36,12 @@ extern "C" {
     pub fn is_read_only() -> bool;
     #[wasm_bindgen(js_namespace = thalweg, js_name = address)]
     fn page_address() -> String;
-    #[wasm_bindgen(js_namespace = thalweg, js_name = fragment)]
-    fn page_fragment() -> String;
-    #[wasm_bindgen(js_namespace = thalweg, js_name = query)]
-    fn page_query(name: &str) -> Option<String>;
+    #[wasm_bindgen(js_namespace = thalweg, js_name = takeFragment)]
+    fn take_page_fragment() -> String;
+    #[wasm_bindgen(js_namespace = thalweg, js_name = drawn)]
+    fn page_drawn();
+    #[wasm_bindgen(js_namespace = thalweg, js_name = setWake)]
+    fn set_wake(wake: &JsValue);
     #[wasm_bindgen(js_namespace = thalweg, js_name = wantsTree)]
     pub fn wants_tree() -> bool;
     #[wasm_bindgen(js_namespace = thalweg, js_name = showTree)]
@@ -102,7 +104,7 @@ fn take_in(list: &Array) -> Vec<PathBuf> {
             stamp = (stamp ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
-    let root = Path::new(KEPT).join("files").join(format!("{stamp:016x}"));
+    let root = Path::new(PICKED).join(format!("{stamp:016x}"));
     let mut top: Vec<PathBuf> = Vec::new();
     for (path, file) in files {
         let path = path.trim_start_matches('/');
@@ -129,12 +131,16 @@ pub fn address() -> Option<String> {
     Some(page_address()).filter(|text| !text.is_empty())
 }
 
-pub fn fragment() -> Option<String> {
-    Some(page_fragment()).filter(|text| !text.is_empty())
+pub fn take_fragment() -> Option<String> {
+    Some(take_page_fragment()).filter(|text| !text.is_empty())
 }
 
-pub fn query(name: &str) -> Option<String> {
-    page_query(name)
+pub fn drawn() {
+    page_drawn();
+}
+
+pub fn on_news(wake: impl Fn() + 'static) {
+    set_wake(&Closure::<dyn Fn()>::new(wake).into_js_value());
 }
 
 #[cfg(feature = "app")]

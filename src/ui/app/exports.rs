@@ -4,9 +4,7 @@ use super::App;
 use super::commands::Output;
 use crate::engine::protocol::{AdapterSource, Command, Level};
 use crate::engine::report_csv::matrix_csv;
-use crate::platform;
 use crate::ui::action::{Action, Export};
-use crate::ui::address;
 use crate::ui::files::Chosen;
 use crate::ui::words;
 use egui::Context;
@@ -103,9 +101,8 @@ impl App {
                 .map(|content| Export::Text { name: "experiment.toml".into(), content })
                 .map_err(|error| format!("The settings were not exported: {error}")),
             Output::Link => {
-                let link = platform::address().zip(address::write(&self.state.draft.config, None));
-                if let Some((page, settings)) = link {
-                    ctx.copy_text(format!("{page}#{settings}"));
+                if let Some(link) = self.link() {
+                    ctx.copy_text(link);
                     self.tell(Level::Info, "The link is on the clipboard");
                 }
                 return;

@@ -101,13 +101,14 @@ impl App {
         }
     }
 
-    /// The form begins with the last session's draft, or with the demonstration.
+    /// The form begins with a link's draft, or the last session's, or with the demonstration.
     fn first_draft(&mut self) {
         if std::mem::replace(&mut self.has_draft, true) || self.state.draft.undoable().is_some() {
             return;
         }
-        let kept =
-            self.session.draft.as_ref().map(|text| ExperimentConfig::parse(text, "the form of the last session"));
+        let linked = self.linked.take().map(|text| (text, "the link"));
+        let kept = linked.or_else(|| self.session.draft.clone().map(|text| (text, "the form of the last session")));
+        let kept = kept.map(|(text, whose)| ExperimentConfig::parse(&text, whose));
         let draft = match kept {
             Some(Ok(config)) => Ok(config),
             Some(Err(error)) => {

@@ -81,9 +81,14 @@ impl App {
 fn contents(ui: &mut Ui, theme: &Theme, listing: &StorageListing, most: f32) -> Option<StoredItem> {
     let about = match &listing.room {
         Some(room) => format!(
-            "The browser keeps {} for this page, of at most {}. Nothing is deleted by itself.",
+            "The browser keeps {} for this page, of at most {}. {}",
             words::bytes(room.used_bytes),
-            words::bytes(room.quota_bytes)
+            words::bytes(room.quota_bytes),
+            if room.promised {
+                "Nothing is deleted by itself."
+            } else {
+                "It has not promised to keep it when the disk gets full: export what you want to keep."
+            }
         ),
         None => "What the program keeps on this machine. Nothing is deleted by itself.".to_string(),
     };

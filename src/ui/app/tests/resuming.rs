@@ -1,7 +1,9 @@
 //! Runs that are gone on with, read again, or taken out of the queue.
 
 use super::*;
+use crate::engine::config::ExperimentConfig;
 use crate::engine::protocol::Steer;
+use crate::ui::address;
 use crate::ui::state::run::RunStatus;
 
 fn resume(folder: &str) -> Action {
@@ -106,4 +108,35 @@ fn an_engine_that_dies_leaves_no_question_open() {
     let state = bench.app().state();
     assert_eq!(state.paths[&1].failed.as_deref(), Some("it fell over"));
     assert_eq!(state.generations[&2].failed.as_deref(), Some("it fell over"));
+}
+
+#[test]
+fn a_link_sets_form_and_view_and_hides_no_run_that_was_interrupted() {
+    let linked = |seed: u64, panel: PanelKind| {
+        let config = ExperimentConfig { seed, ..sample::experiment("i_lora") };
+        address::write(&config, &[panel]).unwrap()
+    };
+    let kept = Session { interrupted: Some("/runs/seq".into()), ..Session::default() };
+    let mut bench = Bench::new(Vec::new(), kept);
+    bench.harness.state_mut().follow(&linked(71, PanelKind::Log));
+    bench.hear(ready());
+    assert_eq!(bench.app().state.draft.config.seed, 71, "the link's, not the last session's");
+    assert!(bench.shows("Resume last session"), "a link must not hide it");
+    assert!(bench.app().docking.visible().contains(&PanelKind::Log));
+
+    // Another one, in the open page: an edit like any other. What cannot be read changes nothing.
+    bench.harness.state_mut().follow(&linked(72, PanelKind::Training));
+    bench.look();
+    assert_eq!(bench.app().state.draft.config.seed, 72);
+    bench.push(Action::Undo);
+    assert_eq!(bench.app().state.draft.config.seed, 71);
+    bench.harness.state_mut().follow("draft=nonsense");
+    bench.look();
+    assert!(bench.shows("The form stays as it is"));
+    assert_eq!(bench.app().state.draft.config.seed, 71);
+
+    let mut fresh = Bench::ready();
+    fresh.harness.state_mut().follow(&linked(73, PanelKind::Training));
+    fresh.look();
+    assert!(!fresh.shows("Watch it forget"), "nothing to resume: the card would only cover what the link shows");
 }

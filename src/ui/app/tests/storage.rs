@@ -66,10 +66,13 @@ fn the_sheet_lists_what_is_kept_and_asks_before_it_deletes() {
 fn a_page_says_how_much_the_browser_gives() {
     let mut bench = Bench::ready();
     bench.click("Storage");
-    let room = Some(StorageRoom { used_bytes: 2 << 30, quota_bytes: 10 << 30 });
-    bench.hear(told(StorageListing { room, ..StorageListing::default() }));
+    let mut room = StorageRoom { used_bytes: 2 << 30, quota_bytes: 10 << 30, promised: true };
+    bench.hear(told(StorageListing { room: Some(room), ..StorageListing::default() }));
     assert!(bench.shows("The browser keeps 2.15 GB for this page, of at most 10.74 GB"));
-    assert!(bench.shows("Files that were chosen on this page"));
+    assert!(bench.shows("Files that were chosen on this page") && bench.shows("Nothing is deleted by itself"));
+    room.promised = false;
+    bench.hear(told(StorageListing { room: Some(room), ..StorageListing::default() }));
+    assert!(bench.shows("has not promised to keep it when the disk gets full"));
 }
 
 #[test]
