@@ -328,7 +328,8 @@ async function fetchModule() {
       transform(piece, out) {
         loaded += piece.length;
         bar.value = expected ? loaded / expected : 0;
-        say("Loading…", expected ? `${mega(loaded)} of ${mega(expected)}` : mega(loaded));
+        // Another part may have failed meanwhile, which is what counts.
+        if (!stopped) say("Loading…", expected ? `${mega(loaded)} of ${mega(expected)}` : mega(loaded));
         out.enqueue(piece);
       },
     }),

@@ -209,11 +209,11 @@ fn a_run_keeps_how_its_examples_were_cut_beside_the_others() {
     let _alone = without_dropout();
     let scratch = Scratch::new("cut");
     let mut config = config(method("seq", &[]));
-    config.methods.push(method("progressive_prompts", &[("length", "10")]));
+    config.methods.push(method("pp", &[("length", "10")]));
     (config.training.max_length, config.training.steps_per_task) = (192, 1);
     let told = events(&config, scratch.path(), &Control::default(), |_| {});
     assert_eq!(told.iter().filter(|event| matches!(event, Event::Finished { .. })).count(), 2);
-    for run in ["seq-seed5", "progressive_prompts-seed5"] {
+    for run in ["seq-seed5", "pp-seed5"] {
         let kept = std::fs::read_to_string(scratch.join(run).join("config.toml")).unwrap();
         let kept = ExperimentConfig::parse(&kept, run).unwrap();
         assert_eq!((kept.training.max_length, prepare(&kept).format.max_length), (162, 162), "{run}");

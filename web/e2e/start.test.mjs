@@ -227,7 +227,8 @@ test("a capsule in the address is opened once, and is the same file at the next 
     await pause(3000);
     const copies = await stage.page.evaluate(async () => {
       let folder = await navigator.storage.getDirectory();
-      for (const name of ["thalweg", "files"]) folder = await folder.getDirectoryHandle(name);
+      // The page's own folder in the origin's storage (web/storage.js).
+      for (const name of ["thalweg_2fclass_2f", "thalweg", "files"]) folder = await folder.getDirectoryHandle(name);
       const names = [];
       for await (const name of folder.keys()) names.push(name);
       return names;
