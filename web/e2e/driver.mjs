@@ -172,6 +172,18 @@ export class Stage {
     await pause(200);
   }
 
+  /** Looks at another tab for so long. Chromium without a screen shows every tab; what the page asks is whether it is hidden. */
+  async lookAway(secs) {
+    const hide = (on) => {
+      if (!("away" in globalThis)) Object.defineProperty(document, "hidden", { get: () => globalThis.away, configurable: true });
+      globalThis.away = on;
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    await this.page.evaluate(hide, true);
+    await pause(secs * 1000);
+    await this.page.evaluate(hide, false);
+  }
+
   /** Waits until I-LoRA's last row is there and nothing goes on any more. */
   trained(secs) {
     return this.wait(

@@ -52,12 +52,7 @@ async function tab(toml, webgpu, secs, hidden = false) {
     const first = Date.now() - begun;
     const frames = await traced(stage);
     // Without a GPU the window is drawn by the same cores that train: this is what the engine does by itself.
-    if (hidden) {
-      await stage.page.evaluate(() => Object.defineProperty(document, "hidden", { get: () => !globalThis.seen, configurable: true }));
-      await stage.page.evaluate(() => void document.dispatchEvent(new Event("visibilitychange")));
-      await pause(hidden * 1000);
-      await stage.page.evaluate(() => ((globalThis.seen = true), void document.dispatchEvent(new Event("visibilitychange"))));
-    }
+    if (hidden) await stage.lookAway(hidden);
     await stage.wait("the end", (tree) => stage.find(tree, /2 of 2 tasks learnt/), secs);
     const drawn = await frames();
     await stage.idle();

@@ -139,13 +139,13 @@ test("a chosen file that does not fit is told once, can be used, and is kept whe
     await stage.shows("Start", 90);
     await stage.idle();
     await pause(1000);
-    const cdp = await stage.browser.newCDPSession(stage.page);
-    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage), quotaSize: 100_000 });
+    // What DevTools set as quota is not what the browser then tells of its room.
+    await stage.worker().evaluate(() => (navigator.storage.estimate = async () => ({ usage: 50_000, quota: 100_000 })));
     const line = `${JSON.stringify({ prompt: "Rain: many drops Answer:", answer: " wet" })}\n`;
     await stage.choose("Add task files", at("large.jsonl", line.repeat(4000)));
     await stage.shows(/large\.jsonl does not fit into the browser's storage/, 60);
     assert.deepEqual(await below(stage, "files"), [], "nothing was begun");
-    await cdp.send("Storage.overrideQuotaForOrigin", { origin: origin(stage) });
+    await stage.worker().evaluate(() => delete navigator.storage.estimate);
     await stage.shows(/room for .*large\.jsonl again/, 30);
     assert.equal((await below(stage, "files")).length, 1);
     assert.deepEqual(stage.faults, []);
