@@ -201,6 +201,17 @@ async function fetchCapsule(address) {
   }
 }
 
+/** The same bytes; `told` hears how many came so far, and what it throws ends them. */
+function counted(body, told) {
+  let loaded = 0;
+  const count = (piece, out) => {
+    loaded += piece.length;
+    told(loaded);
+    out.enqueue(piece);
+  };
+  return body.pipeThrough(new TransformStream({ transform: count }));
+}
+
 function addressOf(text) {
   try {
     return new URL(text, location.href);
@@ -217,22 +228,15 @@ async function fetchFile(from, count) {
   if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
   // The length of a compressed answer is not that of the file.
   const total = answer.headers.has("Content-Encoding") ? 0 : Number(answer.headers.get("Content-Length") ?? 0);
-  let loaded = 0;
   const fits = (bytes) => {
     if (bytes > LARGEST_BYTES) throw new Error(`it is larger than ${mega(LARGEST_BYTES)}, the most that is opened from an address`);
   };
   fits(total);
-  const counted = answer.body.pipeThrough(
-    new TransformStream({
-      transform(piece, out) {
-        loaded += piece.length;
-        fits(loaded);
-        count(total >= loaded ? `${mega(loaded)} of ${mega(total)}` : mega(loaded));
-        out.enqueue(piece);
-      },
-    }),
-  );
-  const content = await new Response(counted).blob();
+  const arriving = counted(answer.body, (loaded) => {
+    fits(loaded);
+    count(total >= loaded ? `${mega(loaded)} of ${mega(total)}` : mega(loaded));
+  });
+  const content = await new Response(arriving).blob();
   const name = decodeURIComponent(from.pathname.split("/").pop() || "run");
   // Not the time of this visit: the same file must be the same again, or the storage fills with copies of it.
   const lastModified = Date.parse(answer.headers.get("Last-Modified") ?? "") || 0;
@@ -322,19 +326,12 @@ async function fetchModule() {
     bar.removeAttribute("value");
     return WebAssembly.compileStreaming(answer);
   }
-  let loaded = 0;
-  const counted = answer.body.pipeThrough(
-    new TransformStream({
-      transform(piece, out) {
-        loaded += piece.length;
-        bar.value = expected ? loaded / expected : 0;
-        // Another part may have failed meanwhile, which is what counts.
-        if (!stopped) say("Loading…", expected ? `${mega(loaded)} of ${mega(expected)}` : mega(loaded));
-        out.enqueue(piece);
-      },
-    }),
-  );
-  return WebAssembly.compileStreaming(new Response(counted, { headers: { "Content-Type": type } }));
+  const arriving = counted(answer.body, (loaded) => {
+    bar.value = expected ? loaded / expected : 0;
+    // Another part may have failed meanwhile, which is what counts.
+    if (!stopped) say("Loading…", expected ? `${mega(loaded)} of ${mega(expected)}` : mega(loaded));
+  });
+  return WebAssembly.compileStreaming(new Response(arriving, { headers: { "Content-Type": type } }));
 }
 
 /** The glue between the module and this page. */
@@ -379,8 +376,7 @@ async function run() {
   }
   performance.mark("thalweg-started");
   // The program tells of its first frame. A page that nobody looks at draws none, and one that is stuck may draw one yet.
-  const tells = WebAssembly.Module.imports(module).some(({ name }) => name.includes("drawn"));
-  setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(globalThis.thalweg.drawn)), tells ? FIRST_FRAME_MILLIS : 3000);
+  setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(globalThis.thalweg.drawn)), FIRST_FRAME_MILLIS);
 }
 
 // ------------------------------------------------------------------------------------------------ offline

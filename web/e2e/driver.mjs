@@ -172,16 +172,23 @@ export class Stage {
     await pause(200);
   }
 
-  /** Looks at another tab for so long. Chromium without a screen shows every tab; what the page asks is whether it is hidden. */
-  async lookAway(secs) {
-    const hide = (on) => {
-      if (!("away" in globalThis)) Object.defineProperty(document, "hidden", { get: () => globalThis.away, configurable: true });
+  /** Turns to another tab, or back. Chromium without a screen shows every tab; what the page asks is whether it is hidden. */
+  hide(on) {
+    return this.page.evaluate((on) => {
+      if (!("away" in globalThis)) {
+        Object.defineProperty(document, "hidden", { get: () => globalThis.away });
+        Object.defineProperty(document, "visibilityState", { get: () => (globalThis.away ? "hidden" : "visible") });
+      }
       globalThis.away = on;
       document.dispatchEvent(new Event("visibilitychange"));
-    };
-    await this.page.evaluate(hide, true);
+    }, on);
+  }
+
+  /** Looks at another tab for so long. */
+  async lookAway(secs) {
+    await this.hide(true);
     await pause(secs * 1000);
-    await this.page.evaluate(hide, false);
+    await this.hide(false);
   }
 
   /** Waits until I-LoRA's last row is there and nothing goes on any more. */

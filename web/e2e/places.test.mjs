@@ -197,26 +197,16 @@ test("two copies in two folders of one server do not disturb each other", { time
 test("a hidden tab goes on training and takes in what is told; a frozen one goes on when it thaws", { timeout: 300_000 }, async (t) => {
   const stage = await Stage.open({ fragment: `${draft(LONG)}&panel=Training` });
   try {
-    // Chromium without a screen shows every tab; what the page asks is whether it is hidden.
-    await stage.page.evaluate(() => {
-      let hidden = false;
-      Object.defineProperty(document, "hidden", { get: () => hidden });
-      Object.defineProperty(document, "visibilityState", { get: () => (hidden ? "hidden" : "visible") });
-      globalThis.hide = (on) => {
-        hidden = on;
-        document.dispatchEvent(new Event("visibilitychange"));
-      };
-    });
     await stage.click("Start", undefined, 90);
     await stage.shows(/Step\s*[1-9]\d* of/, 120);
     await pause(2000);
     const sizes = () => stage.page.evaluate(() => globalThis.thalweg.memoryBytes());
-    await stage.page.evaluate(() => globalThis.hide(true));
+    await stage.hide(true);
     const [before, memory] = [stepOf(await stage.tree()), await sizes()];
     await pause(20_000);
     assert.equal(stepOf(await stage.tree()), before, "a hidden window draws nothing");
     const grown = (await sizes()) - memory;
-    await stage.page.evaluate(() => globalThis.hide(false));
+    await stage.hide(false);
     await stage.wait("the steps made meanwhile", (tree) => stepOf(tree) > before + 20, 10);
     t.diagnostic(`hidden for 20 s: steps ${before} to ${stepOf(await stage.tree())}, the window's memory grew by ${grown} bytes`);
     assert.ok(grown <= 2 << 20, `what is told piles up: ${grown} bytes more`);
