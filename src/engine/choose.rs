@@ -35,13 +35,13 @@ pub async fn choose_device(
         lora: config.lora.clone(),
         targets_per_row: 4,
     };
-    let mut measured = Vec::with_capacity(open.len());
+    let mut secs_of = Vec::with_capacity(open.len());
     for device in &open {
         let step = async {
             let timing = measure_step(device, &shape, &workload, "seq", Budget::Secs(BUDGET_SECS)).await?;
             Ok::<_, EngineError>(timing.median_secs)
         };
-        measured.push(match seconds(&device.name, Box::pin(step)).await {
+        secs_of.push(match measured(&device.name, Box::pin(step)).await {
             Ok(secs) => secs,
             Err(cause) => {
                 emit(Event::Warned { message: format!("{} was left out: {cause}", device.name) });
@@ -49,36 +49,43 @@ pub async fn choose_device(
             }
         });
     }
-    let best = measured.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
+    let best = secs_of.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
     let list: Vec<String> =
-        open.iter().zip(&measured).map(|(device, secs)| format!("{} {:.1} ms", device.name, secs * 1e3)).collect();
+        open.iter().zip(&secs_of).map(|(device, secs)| format!("{} {:.1} ms", device.name, secs * 1e3)).collect();
     let mut device = open.swap_remove(best);
     device.reason = format!("fastest LoRA step of: {}", list.join(", "));
     Ok(device)
 }
 
-/// What a measurement gave, or why it gave nothing: a driver that fails must not take the others along.
-async fn seconds(name: &str, step: impl Future<Output = Result<f64, EngineError>>) -> Result<f64, String> {
-    let measured = caught(step).await.map_err(|cause| {
+/// Measures something on the device of this name. Drivers fail by panics, too: that must not take the other devices along, and
+/// such a device is not opened again.
+///
+/// # Errors
+/// Why there is no measurement.
+pub(super) async fn measured<T>(name: &str, work: impl Future<Output = Result<T, EngineError>>) -> Result<T, String> {
+    let measured = caught(work).await.map_err(|cause| {
         lose(name);
-        format!("its driver failed while it was measured ({cause})")
+        format!("its driver failed while it was measured ({cause}); update the driver, or choose another device")
     })?;
     measured.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::device::is_lost;
     use super::*;
     use crate::platform::block_on;
 
     #[test]
     fn a_driver_that_falls_over_is_a_reason() {
-        assert_eq!(block_on(seconds("a test's device", async { Ok(0.5) })).unwrap(), Ok(0.5));
-        let lost = block_on(seconds("a test's device", async { Err(EngineError::Device("it was lost".into())) }))
-            .unwrap()
-            .unwrap_err();
-        assert!(lost.contains("it was lost"), "{lost}");
-        let panic = block_on(seconds("a test's device", async { panic!("validation error") })).unwrap().unwrap_err();
-        assert_eq!(panic, "its driver failed while it was measured (validation error)");
+        let name = "a test's device";
+        assert_eq!(block_on(measured(name, async { Ok(0.5) })).unwrap(), Ok(0.5));
+        let lost = async { Err::<f64, _>(EngineError::Device("it was lost".into())) };
+        let lost = block_on(measured(name, lost)).unwrap().unwrap_err();
+        assert!(lost.contains("it was lost") && !is_lost(name), "{lost}");
+        let panic = async { panic!("validation error in queue submit") };
+        let panic: String = block_on(measured::<f64>(name, panic)).unwrap().unwrap_err();
+        assert!(panic.contains("validation error in queue submit") && panic.contains("another device"), "{panic}");
+        assert!(is_lost(name), "auto would open it again");
     }
 }

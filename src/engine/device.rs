@@ -68,6 +68,11 @@ impl AdapterReport {
         self.kind == "Cpu"
     }
 
+    /// What this adapter is called once it is open.
+    pub(super) fn device_name(&self) -> String {
+        format!("WebGPU: {} ({})", self.name, self.backend)
+    }
+
     fn device_kind(&self) -> Option<DeviceKind> {
         // A browser has one adapter, and tells no more of it than whether it is a software renderer.
         if self.graphics_api() == WgpuBackend::WebGpu {
@@ -183,6 +188,11 @@ pub fn lose(name: &str) {
     LOST.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string());
 }
 
+/// Did the device of this name fail in this process?
+pub(super) fn is_lost(name: &str) -> bool {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+}
+
 /// Opens an adapter from the list.
 ///
 /// # Errors
@@ -194,8 +204,8 @@ pub async fn open_adapter(adapter: &AdapterReport) -> Result<OpenDevice, EngineE
             adapter.index, adapter.name
         ))
     })?;
-    let name = format!("WebGPU: {} ({})", adapter.name, adapter.backend);
-    if LOST.lock().unwrap_or_else(PoisonError::into_inner).contains(&name) {
+    let name = adapter.device_name();
+    if is_lost(&name) {
         return Err(EngineError::Device(format!(
             "adapter {} ({}) was lost and cannot be opened again by this process: start the program anew, or use the CPU",
             adapter.index, adapter.name

@@ -3,9 +3,10 @@
 use super::holds::Hold;
 use super::{Job, Shared, Teller, lock};
 use crate::engine::caught::caught;
+use crate::engine::choose::measured;
 use crate::engine::config::{ExperimentConfig, ReplayConfig};
 use crate::engine::control::Control;
-use crate::engine::device::{AdapterReport, DeviceChoice, adapters, candidates, lose};
+use crate::engine::device::{AdapterReport, DeviceChoice, OpenDevice, adapters, candidates, lose};
 use crate::engine::experiment::load;
 use crate::engine::landscape::shelf::Shelf;
 use crate::engine::prepare::Prepared;
@@ -331,7 +332,7 @@ impl Desk {
 /// others alone.
 async fn find_devices(emit: &mut dyn FnMut(Event)) -> Result<Vec<DeviceCard>, EngineError> {
     let (shape, workload) = (bench::stories260k()?, bench::Workload::small());
-    let mut cards = vec![DeviceCard { setting: "cpu".into(), ..DeviceCard::default() }];
+    let mut cards = vec![DeviceCard { setting: "cpu".into(), name: OpenDevice::cpu("").name, ..DeviceCard::default() }];
     match caught(Box::pin(adapters())).await {
         Ok(found) => cards.extend(found.iter().map(card_of)),
         Err(cause) => {
@@ -342,18 +343,20 @@ async fn find_devices(emit: &mut dyn FnMut(Event)) -> Result<Vec<DeviceCard>, En
         }
     }
     for card in &mut cards {
-        let detail = if card.name.is_empty() { card.setting.clone() } else { card.name.clone() };
-        emit(Event::PhaseStarted { phase: "measuring devices".into(), detail });
+        emit(Event::PhaseStarted { phase: "measuring devices".into(), detail: card.name.clone() });
         let setting = card.setting.clone();
-        measured(card, async {
+        let step = async {
             let choice = DeviceChoice::parse(&setting)?;
             let gone = || EngineError::Device("it is not there any more".into());
             let device = candidates(&choice).await?.pop().ok_or_else(gone)?;
             let budget = bench::Budget::Secs(DEVICE_SECS);
             let timing = bench::measure_step(&device, &shape, &workload, "seq", budget).await?;
-            Ok((device.name, timing.median_secs))
-        })
-        .await;
+            Ok(timing.median_secs)
+        };
+        match measured(&card.name, Box::pin(step)).await {
+            Ok(secs) => card.step_secs = Some(secs),
+            Err(cause) => card.error = Some(cause),
+        }
     }
     Ok(cards)
 }
@@ -363,43 +366,8 @@ fn card_of(adapter: &AdapterReport) -> DeviceCard {
     let software = if adapter.is_software() { ", a software renderer" } else { "" };
     DeviceCard {
         setting: format!("webgpu:{}", adapter.index),
-        name: adapter.name.clone(),
+        name: adapter.device_name(),
         detail: format!("{} on {}{software}; driver {}", adapter.kind, adapter.backend, adapter.driver),
         ..DeviceCard::default()
-    }
-}
-
-/// Notes on a card what came of its measurement: a time, or why there is none. Drivers fail by panics, too.
-async fn measured(card: &mut DeviceCard, work: impl Future<Output = Result<(String, f64), EngineError>>) {
-    match caught(Box::pin(work)).await {
-        Ok(Ok((name, secs))) => (card.name, card.step_secs) = (name, Some(secs)),
-        Ok(Err(error)) => card.error = Some(error.to_string()),
-        Err(cause) => {
-            card.error = Some(format!(
-                "its driver failed while it was measured ({cause}): choose another device, or update the driver"
-            ));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_driver_that_falls_over_spoils_its_own_card_only() {
-        let mut cards = ["cpu", "webgpu:0", "webgpu:1"]
-            .map(|setting| DeviceCard { setting: setting.into(), ..DeviceCard::default() });
-        let [cpu, bad, lost] = &mut cards;
-        let all = async {
-            measured(bad, async { panic!("validation error in queue submit") }).await;
-            measured(lost, async { Err(EngineError::Device("it was lost".into())) }).await;
-            measured(cpu, async { Ok(("CPU (2 threads)".into(), 0.25)) }).await;
-        };
-        platform::block_on(all).unwrap();
-        assert_eq!((cards[0].name.as_str(), cards[0].step_secs), ("CPU (2 threads)", Some(0.25)));
-        let error = cards[1].error.clone().unwrap();
-        assert!(error.contains("validation error in queue submit") && error.contains("another device"), "{error}");
-        assert!(cards[2].error.as_ref().unwrap().contains("it was lost") && cards[2].step_secs.is_none());
     }
 }
