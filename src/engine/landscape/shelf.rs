@@ -19,6 +19,7 @@ use crate::engine::run::{Sink, written_adapters};
 use crate::landscape::path::grid;
 use crate::model::{Adapter, Overlay, PlainAdapter};
 use crate::platform::{self, fs};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -87,6 +88,35 @@ impl<Report, Ground> Kept<Report, Ground> {
         let figure = Rc::new(figure);
         self.figures.push_back(figure.clone());
         self.numbers.insert(id, figure);
+    }
+}
+
+/// A figure that is still being measured.
+struct Growing<Report> {
+    newest: Cell<Option<Report>>,
+    told_secs: Cell<f64>,
+}
+
+impl<Report> Default for Growing<Report> {
+    fn default() -> Self {
+        Self { newest: Cell::new(None), told_secs: Cell::new(0.0) }
+    }
+}
+
+impl<Report> Growing<Report> {
+    fn keep(&self, report: Report) {
+        self.newest.set(Some(report));
+    }
+
+    /// The newest state, where it was not told yet and the last one was told [`TELL_SECS`] ago.
+    fn due(&self) -> Option<Report> {
+        let now = platform::now_secs();
+        if now - self.told_secs.get() < TELL_SECS {
+            return None;
+        }
+        let report = self.newest.take()?;
+        self.told_secs.set(now);
+        Some(report)
     }
 }
 
@@ -198,15 +228,11 @@ impl Shelf {
             emit(Event::PathMeasured { id, report: Box::new(report.clone()), done: true });
             return Ok(());
         }
-        let (grown, mut told) = (std::cell::RefCell::new(None::<PathReport>), 0.0);
-        let mut keep = |report: PathReport| drop(grown.replace(Some(report)));
+        let growing = Growing::default();
+        let mut keep = |report: PathReport| growing.keep(report);
         let mut tell = |event: Event| {
             emit(event);
-            let now = platform::now_secs();
-            if now - told >= TELL_SECS
-                && let Some(report) = grown.take()
-            {
-                told = now;
+            if let Some(report) = growing.due() {
                 emit(Event::PathMeasured { id, report: Box::new(report), done: false });
             }
         };
@@ -256,15 +282,11 @@ impl Shelf {
             return Ok(());
         }
         let request = PlaneRequest { shape, points: command.side, margin: command.margin, tracks, curves };
-        let (grown, mut told) = (std::cell::RefCell::new(None::<PlaneReport>), 0.0);
-        let mut keep = |report: PlaneReport| drop(grown.replace(Some(report)));
+        let growing = Growing::default();
+        let mut keep = |report: PlaneReport| growing.keep(report);
         let mut tell = |event: Event| {
             emit(event);
-            let now = platform::now_secs();
-            if now - told >= TELL_SECS
-                && let Some(report) = grown.take()
-            {
-                told = now;
+            if let Some(report) = growing.due() {
                 emit(Event::PlaneMeasured { id, report: Box::new(report), done: false });
             }
         };
