@@ -394,9 +394,11 @@ impl eframe::App for App {
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
-        // By the second frame the first one is in sight.
-        if ui.ctx().cumulative_frame_nr() == 1 {
-            platform::drawn();
+        // By the second frame, which nothing else may ask for, the first one is in sight.
+        match ui.ctx().cumulative_frame_nr() {
+            0 => ui.ctx().request_repaint(),
+            1 => platform::drawn(),
+            _ => {}
         }
         self.draw(ui);
     }

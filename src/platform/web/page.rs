@@ -5,7 +5,7 @@ use super::storage::Picked;
 use super::{PICKED, reason};
 use crate::platform::tree;
 use js_sys::{Array, Uint8Array};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,6 +46,13 @@ extern "C" {
     pub fn wants_tree() -> bool;
     #[wasm_bindgen(js_namespace = thalweg, js_name = showTree)]
     pub fn show_tree(json: &str);
+}
+
+thread_local! {
+    /// May there be another link, or other files, since they were last asked for? The window asks in every frame, the page only
+    /// where it told of something.
+    static LINKED: Cell<bool> = const { Cell::new(true) };
+    static DROPPED: Cell<bool> = const { Cell::new(true) };
 }
 
 type Heard = Rc<RefCell<Vec<FromWorker>>>;
@@ -124,7 +131,7 @@ pub fn lacks_webgpu() -> bool {
 }
 
 pub fn dropped() -> Vec<PathBuf> {
-    take_in(&take_dropped())
+    if DROPPED.replace(false) { take_in(&take_dropped()) } else { Vec::new() }
 }
 
 pub fn address() -> Option<String> {
@@ -132,7 +139,7 @@ pub fn address() -> Option<String> {
 }
 
 pub fn take_fragment() -> Option<String> {
-    Some(take_page_fragment()).filter(|text| !text.is_empty())
+    LINKED.replace(false).then(take_page_fragment).filter(|text| !text.is_empty())
 }
 
 pub fn drawn() {
@@ -140,7 +147,12 @@ pub fn drawn() {
 }
 
 pub fn on_news(wake: impl Fn() + 'static) {
-    set_wake(&Closure::<dyn Fn()>::new(wake).into_js_value());
+    let heard = move || {
+        LINKED.set(true);
+        DROPPED.set(true);
+        wake();
+    };
+    set_wake(&Closure::<dyn Fn()>::new(heard).into_js_value());
 }
 
 #[cfg(feature = "app")]

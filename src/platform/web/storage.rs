@@ -23,6 +23,9 @@ const SMALL_BYTES: u64 = 64 * 1024;
 const LARGE_BYTES: u64 = 1 << 30;
 /// A file that did not fit is tried again when so much more is free: checkpoints come and go meanwhile.
 const MORE_BYTES: u64 = 16 << 20;
+/// It is tried again after so long whatever is free, from then on after twice as long each time, up to a longest.
+const FIRST_SECS: f64 = 30.0;
+const LONGEST_SECS: f64 = 900.0;
 
 #[wasm_bindgen]
 extern "C" {
@@ -127,13 +130,21 @@ pub fn open(tell: impl Fn(String) + 'static) {
 struct Trouble {
     /// The kinds that were told.
     told: Vec<String>,
-    /// Files from outside for which there is no room, with the room at which each is tried again. They are large: to write
-    /// one every few seconds, only to see that it does not fit, would wear the disk.
-    waiting: BTreeMap<PathBuf, u64>,
+    /// Files from outside for which there is no room.
+    waiting: BTreeMap<PathBuf, Waiting>,
     /// When the room is looked at again.
     look_secs: f64,
     /// Something was deleted since then.
     freed: bool,
+}
+
+/// When a file is tried again. It is large: to write it every few seconds, only to see that it does not fit, would wear the disk.
+struct Waiting {
+    /// As soon as there is so much room by the browser's own estimate.
+    room_bytes: u64,
+    /// In any case at this time: the disk can be full while the estimate says that there is room, which then stays the same.
+    again_secs: f64,
+    patience_secs: f64,
 }
 
 impl Trouble {
@@ -160,9 +171,12 @@ impl Trouble {
             };
             if let (Some(bytes), Failure::Full(room)) = (outside, &error) {
                 self.freed = false;
-                let wanted = room.map_or(u64::MAX, |room| bytes.max(room.saturating_add(MORE_BYTES)));
+                let room_bytes = room.map_or(u64::MAX, |room| bytes.max(room.saturating_add(MORE_BYTES)));
                 let is_told = self.waits_beside(&path);
-                self.waiting.insert(path.clone(), wanted);
+                let before = self.waiting.get(&path).map(|known| 2.0 * known.patience_secs);
+                let patience_secs = before.unwrap_or(FIRST_SECS).min(LONGEST_SECS);
+                let again_secs = super::now_secs() + patience_secs;
+                self.waiting.insert(path.clone(), Waiting { room_bytes, again_secs, patience_secs });
                 if !is_told {
                     tell(format!(
                         "{} does not fit into the browser's storage ({} MB, {}). It can be used until this tab is closed, and is kept as soon as there is room: delete what you do not need in the list of what is stored.",
@@ -214,8 +228,8 @@ impl Trouble {
         // A browser that does not tell its room: whatever is deleted may have made some.
         let freed = std::mem::take(&mut self.freed);
         let room = free_bytes().await;
-        for (path, wanted) in &self.waiting {
-            if room.map_or(freed, |room| room >= *wanted) {
+        for (path, known) in &self.waiting {
+            if room.map_or(freed, |room| room >= known.room_bytes) || super::now_secs() >= known.again_secs {
                 tree::change_again(path);
             }
         }
