@@ -212,6 +212,13 @@ export class Stage {
     await (await chooser).setFiles(files);
   }
 
+  /** Opens a model's folder by the dialogue, waits for its name, and goes back to the training. */
+  async openModel(folder, name) {
+    await this.choose("Open a model folder", folder);
+    await this.shows(name, 30);
+    await this.click("Training");
+  }
+
   /** What a command gives to be downloaded, saved under this path. */
   async save(title, path) {
     const download = this.page.waitForEvent("download");

@@ -41,11 +41,7 @@ async function tab(toml, webgpu, secs, hidden = false) {
   const stage = await Stage.open({ webgpu, fragment: `${draft(toml)}&panel=Training` });
   try {
     await stage.wait("Start", (tree) => stage.find(tree, "Start"), 90);
-    if (webgpu) {
-      await stage.choose("Open a model folder", TINY);
-      await stage.shows(/\btiny\b/, 30);
-      await stage.click("Training");
-    }
+    if (webgpu) await stage.openModel(TINY, /\btiny\b/);
     await pause(1500);
     const marks = await stage.page.evaluate(() => Object.fromEntries(performance.getEntriesByType("mark").map((mark) => [mark.name, mark.startTime])));
     await stage.click("Start");

@@ -21,11 +21,7 @@ async function trainedInPage(device, model, folder) {
   const stage = await Stage.open({ webgpu, fragment: `${draft(TOML.replace('device = "cpu"', `device = "${device}"`))}&panel=Training` });
   try {
     await stage.shows("Start", 90);
-    if (model) {
-      await stage.choose("Open a model folder", model);
-      await stage.shows(/\btiny\b/, 30);
-      await stage.click("Training");
-    }
+    if (model) await stage.openModel(model, /\btiny\b/);
     await stage.click("Start", undefined, 90);
     await stage.shows(/Step\s*[1-9]\d* of/, 300);
     // A GPU that is a program trains ten times as fast while it need not draw the window as well.
