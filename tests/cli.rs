@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
 
+#[path = "../src/platform/checkout.rs"]
+mod checkout;
 #[path = "cli/damage.rs"]
 mod damage;
 #[path = "cli/program.rs"]

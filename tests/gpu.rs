@@ -11,6 +11,8 @@
     reason = "sizes and token ids of tests are small"
 )]
 
+#[path = "../src/platform/checkout.rs"]
+mod checkout;
 #[path = "parity/oracle.rs"]
 mod oracle;
 

@@ -13,6 +13,8 @@
 
 #[path = "parity/adapters.rs"]
 mod adapters;
+#[path = "../src/platform/checkout.rs"]
+mod checkout;
 #[path = "parity/cross_entropy.rs"]
 mod cross_entropy;
 #[path = "parity/generation.rs"]

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
 #![cfg(feature = "app")]
 
+#[path = "../src/platform/checkout.rs"]
+mod checkout;
 #[path = "ui/frames.rs"]
 mod frames;
 #[path = "ui/session.rs"]

@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn numbers_equal_those_of_the_python_script() {
-        let path = crate::platform::scratch::checkout().join("tests/fixtures/matrix_metrics.json");
+        let path = crate::platform::checkout().join("tests/fixtures/matrix_metrics.json");
         let fixture: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let cases = fixture["cases"].as_array().unwrap();
         assert!(cases.len() >= 3);

@@ -241,7 +241,7 @@ mod tests {
     /// Values from `tests/parity/metric_fixtures.py`, written independently in Python.
     #[test]
     fn text_metrics_agree_with_python() {
-        let path = crate::platform::scratch::checkout().join("tests/fixtures/text_metrics.json");
+        let path = crate::platform::checkout().join("tests/fixtures/text_metrics.json");
         let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let text = |pair: &Value, key: &str| pair[key].as_str().unwrap().to_string();
         let pairs = fixture["pairs"].as_array().unwrap();

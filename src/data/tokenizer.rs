@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     fn shared(path: &str) -> Option<Vec<u8>> {
-        let path = crate::platform::scratch::checkout().join("../shared/data").join(path);
+        let path = crate::platform::checkout().join("../shared/data").join(path);
         let bytes = std::fs::read(&path).ok();
         if bytes.is_none() {
             eprintln!("SKIPPED: {} is not there, so real tokenizers were not compared", path.display());

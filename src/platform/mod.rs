@@ -13,6 +13,10 @@ mod tree;
 mod web;
 
 #[cfg(test)]
+mod checkout;
+#[cfg(test)]
+pub use checkout::checkout;
+#[cfg(test)]
 pub mod scratch;
 
 #[cfg(not(target_arch = "wasm32"))]

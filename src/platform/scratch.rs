@@ -1,4 +1,4 @@
-//! Folders for tests: some that vanish with the value, and the checkout. (The usual crate for this would be the only dependency of the tests, and
+//! Folders for tests that vanish with the value. (The usual crate for this would be the only dependency of the tests, and
 //! the features it turns on elsewhere would have the whole tree compiled twice.)
 
 use std::path::{Path, PathBuf};
@@ -33,11 +33,4 @@ pub fn folder() -> std::io::Result<ScratchFolder> {
     let path = std::env::temp_dir().join(format!("thalweg-test-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&path)?;
     Ok(ScratchFolder(path))
-}
-
-/// The checkout whose tests run. Asked when they run, not when they were compiled: a target directory that two checkouts share
-/// (CI's lies outside the clone) may hold a test that was compiled for the other one.
-#[must_use]
-pub fn checkout() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }

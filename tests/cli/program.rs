@@ -1,13 +1,8 @@
 //! Calls of the program.
 
 use super::tiny_model::tiny_model;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-
-/// The checkout whose tests run: a target directory that two checkouts share may hold a test compiled for the other one.
-pub fn checkout() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
-}
 
 /// How a call ended.
 pub struct Call {

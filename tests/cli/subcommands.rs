@@ -1,6 +1,7 @@
 //! What the subcommands leave and print.
 
-use super::program::{checkout, shell, small_run, succeeds, text_of, thalweg};
+use super::checkout::checkout;
+use super::program::{shell, small_run, succeeds, text_of, thalweg};
 use super::tiny_model::{Scratch, files_below, other_model, tiny_model};
 use thalweg::engine::protocol::Event;
 use thalweg::engine::report::RunReport;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "the CPU's and the GPU's tests each use a part")]
 
+use crate::checkout::checkout;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -27,11 +28,6 @@ pub const PARAMETER: f64 = 1e-4;
 /// The CPU device.
 pub fn cpu() -> OpenDevice {
     OpenDevice::cpu("test")
-}
-
-/// The checkout whose tests run: a target directory that two checkouts share may hold a test compiled for the other one.
-pub fn checkout() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// `tests/fixtures`.

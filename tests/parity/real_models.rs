@@ -1,6 +1,7 @@
 //! Two trained models, when they are there, against a double-precision forward pass: likelihoods of texts, logits, greedy text.
 
-use crate::oracle::{LOGITS, checkout, close, cpu, greedy, integers, json, load, text_batch, values};
+use crate::checkout::checkout;
+use crate::oracle::{LOGITS, close, cpu, greedy, integers, json, load, text_batch, values};
 use thalweg::data::tokenizer::Tokenizer;
 use thalweg::io::HfFolder;
 use thalweg::model::generate::Generation;

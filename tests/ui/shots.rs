@@ -1,6 +1,7 @@
 //! `just shots`: the real program, the button pressed, the demonstration run to its end, and a picture of every panel on the
 //! way. Pictures go to `assets/screenshots`, or where `THALWEG_SHOTS` says.
 
+use super::checkout::checkout;
 use super::stage::Stage;
 use egui_kittest::kittest::Queryable as _;
 use std::path::PathBuf;
@@ -25,10 +26,7 @@ const IN_README: [&str; 10] = [
 ];
 
 fn folder() -> PathBuf {
-    // Asked when it runs: a target directory may be shared by checkouts.
-    let checkout =
-        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
-    let default = checkout.join("assets/screenshots");
+    let default = checkout().join("assets/screenshots");
     std::env::var_os("THALWEG_SHOTS").map_or(default, PathBuf::from)
 }
 

@@ -196,7 +196,7 @@ fn a_folder_on_disk_is_read_and_an_empty_one_refused() {
 /// The eight sets of ../shared/data: the kind must be right without being told.
 #[test]
 fn real_sets_are_understood() {
-    let root = crate::platform::scratch::checkout().join("../shared/data/tasks");
+    let root = crate::platform::checkout().join("../shared/data/tasks");
     if !root.is_dir() {
         eprintln!("SKIPPED: {} is not there, so no real task set was read", root.display());
         return;

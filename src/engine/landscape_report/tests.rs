@@ -5,7 +5,7 @@ use super::*;
 use crate::engine::report_html::tests::tag_counts;
 
 fn write_example(name: &str, html: &str) {
-    let folder = crate::platform::scratch::checkout().join("target/tmp");
+    let folder = crate::platform::checkout().join("target/tmp");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(name), html).unwrap();
 }

@@ -160,7 +160,7 @@ pub(in crate::engine) fn tag_counts(html: &str) -> BTreeMap<String, usize> {
 fn a_comparison_shows_all_its_parts_in_one_file() {
     let runs = comparison();
     let html = render(&runs);
-    let folder = crate::platform::scratch::checkout().join("target/tmp");
+    let folder = crate::platform::checkout().join("target/tmp");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("report-example.html"), &html).unwrap();
 

@@ -158,7 +158,7 @@ fn the_fingerprint_knows_weights_not_files() {
 /// The folders that transformers wrote for the parity tests (they have no tokenizer).
 #[test]
 fn reads_what_transformers_writes() {
-    let fixtures = crate::platform::scratch::checkout().join("tests/fixtures");
+    let fixtures = crate::platform::checkout().join("tests/fixtures");
     for name in ["tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"] {
         let (config, mut weights) = open_weights(&fixtures.join(name)).unwrap();
         check_tensors(&config, &mut weights).unwrap();
@@ -170,7 +170,7 @@ fn reads_what_transformers_writes() {
 
 #[test]
 fn opens_the_real_models_where_they_are() {
-    let models = crate::platform::scratch::checkout().join("../shared/data/models");
+    let models = crate::platform::checkout().join("../shared/data/models");
     if !models.exists() {
         eprintln!("SKIPPED: no real models at {}", models.display());
         return;

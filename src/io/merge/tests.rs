@@ -49,7 +49,7 @@ fn adds_the_scaled_product_and_leaves_the_rest() {
 
 #[test]
 fn equals_the_merge_of_peft() {
-    let fixtures = crate::platform::scratch::checkout().join("tests/fixtures");
+    let fixtures = crate::platform::checkout().join("tests/fixtures");
     for name in ["tiny-llama3", "tiny-qwen2"] {
         let base = fixtures.join(name);
         let (config, _) = open_weights(&base).unwrap();

@@ -49,7 +49,7 @@ fn writes_what_it_reads() {
 
 #[test]
 fn reads_what_peft_writes() {
-    let fixtures = crate::platform::scratch::checkout().join("tests/fixtures");
+    let fixtures = crate::platform::checkout().join("tests/fixtures");
     for folder in ["tiny-llama3/adapter", "tiny-llama3/adapter_slow", "tiny-qwen2/adapter"] {
         let base = fixtures.join(folder.split('/').next().unwrap());
         let (config, _) = open_weights(&base).unwrap();

@@ -16,7 +16,7 @@ fn part<'h>(html: &'h str, id: &str) -> &'h str {
 #[test]
 fn a_large_race_shows_all_its_parts_in_one_file() {
     let html = render(&sample::large());
-    let folder = crate::platform::scratch::checkout().join("target/tmp");
+    let folder = crate::platform::checkout().join("target/tmp");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("race-example.html"), &html).unwrap();
 

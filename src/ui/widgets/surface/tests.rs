@@ -53,7 +53,7 @@ fn render(device: &(wgpu::Device, wgpu::Queue), field: &Arc<HeightField>, size: 
 
 #[test]
 fn every_shader_is_valid_as_it_stands() {
-    let folder = crate::platform::scratch::checkout().join("shaders");
+    let folder = crate::platform::checkout().join("shaders");
     let mut checked = 0;
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
@@ -147,7 +147,7 @@ fn the_surface_looks_as_it_did() {
     let Some(device) = device() else { return };
     let image = render(&device, &bowl(), [96, 96]);
     let bytes: Vec<u8> = image.pixels.iter().flat_map(Color32::to_array).collect();
-    let path = crate::platform::scratch::checkout().join("tests/fixtures/surface.png");
+    let path = crate::platform::checkout().join("tests/fixtures/surface.png");
     if std::env::var("THALWEG_UPDATE_SNAPSHOTS").as_deref() == Ok("1") {
         image::save_buffer(&path, &bytes, 96, 96, image::ColorType::Rgba8).unwrap();
     }
