@@ -4,8 +4,11 @@
 use super::tabs;
 use crate::ui::panel::{Context, Panel, PanelKind};
 use crate::ui::theme::Theme;
-use egui::scroll_area::ScrollBarVisibility;
-use egui::{Align, Button, Frame, Id, Margin, RichText, ScrollArea, Stroke, Ui, Visuals, WidgetText, vec2};
+use egui::scroll_area::{ScrollAreaOutput, ScrollBarVisibility};
+use egui::{
+    Align2, Button, Frame, Id, Margin, RichText, Role, ScrollArea, Sense, Stroke, Ui, Visuals, WidgetInfo, WidgetText,
+    vec2,
+};
 use egui_tiles::{
     Behavior, Container, Linear, LinearDir, ResizeState, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree,
     UiResponse,
@@ -28,6 +31,10 @@ pub struct Docking {
     narrow: bool,
     /// The one that a narrow window shows.
     front: PanelKind,
+    /// The one whose tab was brought into sight there.
+    in_sight: Option<PanelKind>,
+    /// Where somebody wants that row of tabs to begin.
+    row_from: Option<f32>,
 }
 
 /// Three groups, for a window of 1280 by 800: what is trained and how on the left; on the right what is forgotten, wide
@@ -80,7 +87,13 @@ impl Docking {
     /// The layout that was kept, or the first one.
     #[must_use]
     pub fn new(kept: Option<Tree<PanelKind>>) -> Self {
-        Self { tree: kept.filter(is_sound).unwrap_or_else(first_layout), narrow: false, front: PanelKind::Training }
+        Self {
+            tree: kept.filter(is_sound).unwrap_or_else(first_layout),
+            narrow: false,
+            front: PanelKind::Training,
+            in_sight: None,
+            row_from: None,
+        }
     }
 
     /// One panel and nothing else.
@@ -178,7 +191,14 @@ impl Docking {
         }
         let theme = *context.theme;
         Frame::new().fill(theme.card()).inner_margin(Margin::symmetric(6, 2)).show(ui, |ui| {
-            ScrollArea::horizontal().scroll_bar_visibility(ScrollBarVisibility::AlwaysHidden).show(ui, |ui| {
+            let mut middle = 0.0;
+            // A name of its own, or it shares its place with the first list of the panel below.
+            let mut tabs =
+                ScrollArea::horizontal().id_salt("tabs").scroll_bar_visibility(ScrollBarVisibility::AlwaysHidden);
+            if let Some(from) = self.row_from.take() {
+                tabs = tabs.horizontal_scroll_offset(from);
+            }
+            let row = tabs.show(ui, |ui| {
                 ui.horizontal(|ui| {
                     for kind in open {
                         let tab = ui.add(
@@ -186,14 +206,51 @@ impl Docking {
                         );
                         if tab.clicked() {
                             self.front = kind;
-                            tab.scroll_to_me(Some(Align::Center));
+                        }
+                        if self.front == kind {
+                            middle = tab.rect.center().x;
                         }
                     }
                 });
             });
+            self.row_from = row_goes_on(ui, &theme, &row);
+            if self.in_sight.replace(self.front) != Some(self.front) {
+                let (width, begin) = (row.inner_rect.width(), row.inner_rect.left() - row.state.clamped_offset().x);
+                self.row_from = Some((middle - begin - width / 2.0).clamp(0.0, (row.content_size.x - width).max(0.0)));
+                ui.ctx().request_repaint();
+            }
         });
         draw_panel(ui, &theme, self.front, panels, context);
     }
+}
+
+/// A button at each end where tabs are out of sight: a finger finds out that a row can be drawn along, an eye does not. Gives
+/// where the row is to begin from now on, if one was pressed.
+fn row_goes_on(ui: &Ui, theme: &Theme, row: &ScrollAreaOutput<()>) -> Option<f32> {
+    let from = row.state.clamped_offset().x;
+    let mut pressed = None;
+    for (left, hidden) in [(true, from), (false, row.content_size.x - row.inner_rect.width() - from)] {
+        if hidden < 1.0 {
+            continue;
+        }
+        let align = if left { Align2::LEFT_CENTER } else { Align2::RIGHT_CENTER };
+        let tabs = row.inner_rect.with_max_y(row.inner_rect.top() + row.content_size.y);
+        let area = align.align_size_within_rect(vec2(Theme::TARGET, tabs.height()), tabs);
+        let name = if left { "Panels further left" } else { "Panels further right" };
+        let button = ui.interact(area, row.id.with(name), Sense::click());
+        button.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
+        let lit = button.hovered() || button.has_focus();
+        ui.painter().rect_filled(area, 0.0, theme.card());
+        let (tip, stroke) =
+            (if left { -3.0 } else { 3.0 }, Stroke::new(1.5, if lit { theme.text() } else { theme.muted() }));
+        let point = |x: f32, y: f32| area.center() + vec2(x, y);
+        ui.painter().line(vec![point(-tip, -6.0), point(tip, 0.0), point(-tip, 6.0)], stroke);
+        if button.clicked() {
+            let step = hidden.min(row.inner_rect.width() * 0.7);
+            pressed = Some(if left { from - step } else { from + step });
+        }
+    }
+    pressed
 }
 
 fn draw_panel(ui: &mut Ui, theme: &Theme, kind: PanelKind, panels: &mut [Box<dyn Panel>], context: &mut Context<'_>) {

@@ -168,3 +168,21 @@ fn panels_are_closed_opened_and_put_back() {
     bench.click("Reset layout");
     assert_eq!(*bench.app().docking.tree(), *super::super::docking::Docking::new(None).tree());
 }
+
+#[test]
+fn a_narrow_window_leads_to_the_tabs_that_are_out_of_sight() {
+    let mut bench = Bench::new(sample::session(), Session::default());
+    bench.harness.set_size(egui::vec2(390.0, 844.0));
+    bench.look();
+    let place = |bench: &Bench, tab: &str| bench.harness.get_by_role_and_label(Role::Button, tab).rect();
+    let (before, edge) = (place(&bench, "Log").left(), 390.0);
+    assert!(before > edge && !bench.shows("Panels further left"));
+    bench.click("Panels further right");
+    bench.look();
+    assert!(place(&bench, "Log").left() < before && bench.shows("Panels further left"));
+    // One that something else brings to the front is not only shown, its tab is in sight.
+    bench.harness.state_mut().show(PanelKind::Log);
+    bench.look();
+    let found = place(&bench, "Log");
+    assert!(found.left() > 0.0 && found.right() <= edge && !bench.shows("Panels further right"), "{found:?}");
+}
