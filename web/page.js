@@ -287,6 +287,7 @@ globalThis.thalweg = {
     if (!webgpu) document.title = "Thalweg (no WebGPU: trains on the CPU)";
     keepOffline();
   },
+  windowLost,
   died(why) {
     stop(`The window stopped by a fault of its own: ${why}. What was kept is safe: reload the page.`);
   },
@@ -300,6 +301,14 @@ function stop(text) {
   bar.hidden = true;
   say(text);
 }
+
+/** The engine has a device of its own: it goes on until the page is reloaded. */
+function windowLost(why) {
+  const reason = why ? ` (${why})` : "";
+  stop(`The browser took the window's graphics device away${reason}. Reload the page: what was kept is safe, and a run goes on from its last checkpoint.`);
+}
+// Where WebGL draws; of WebGPU's device the program tells.
+document.getElementById("thalweg").addEventListener("webglcontextlost", () => windowLost());
 
 /** A failure whose sentence is for the person at the page as it is. */
 class Told extends Error {}
@@ -351,11 +360,23 @@ const VECTORS = new Uint8Array([
 
 const FIRST_FRAME_MILLIS = 20_000;
 
+/** Is there WebGPU? Some browsers name an adapter and then give no device, and a canvas that was asked for WebGPU cannot go back. */
+async function hasDevice() {
+  try {
+    const adapter = await navigator.gpu.requestAdapter();
+    const device = await adapter.requestDevice();
+    device.destroy();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function run() {
   if (typeof WebAssembly !== "object") throw cannot("it has no WebAssembly, or it is switched off");
   if (!WebAssembly.validate(VECTORS)) throw cannot("its WebAssembly has no vectors (SIMD)");
   performance.mark("thalweg-begin");
-  const adapter = navigator.gpu?.requestAdapter().catch(() => null);
+  const gpu = hasDevice();
   const fetched = fetchModule().catch((error) => {
     throw error instanceof WebAssembly.CompileError
       ? cannot(`it does not understand thalweg_bg.wasm (${error.message})`)
@@ -366,7 +387,7 @@ async function run() {
   performance.mark("thalweg-compiled");
   bar.removeAttribute("value");
   say("Starting…");
-  webgpu = Boolean(await adapter);
+  webgpu = await gpu;
   if (asked.has("run")) fetchCapsule(asked.get("run"));
   try {
     ({ memory } = await init({ module_or_path: module }));

@@ -177,6 +177,11 @@ pub fn take_fragment() -> Option<String> {
     here::take_fragment()
 }
 
+/// The window lost its graphics device: it cannot draw any more, not even this. The engine has a device of its own, and goes on.
+pub fn window_lost(why: &str) {
+    here::window_lost(why);
+}
+
 /// The window was drawn for the first time: what covers it can go.
 pub fn drawn() {
     here::drawn();

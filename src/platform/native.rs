@@ -54,6 +54,12 @@ pub fn take_fragment() -> Option<String> {
     None
 }
 
+pub fn window_lost(why: &str) {
+    eprintln!(
+        "the window lost its graphics device ({why}): start the program anew; a run goes on from its last checkpoint"
+    );
+}
+
 pub fn drawn() {}
 
 pub fn on_news(_: impl Fn() + 'static) {}

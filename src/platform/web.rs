@@ -11,6 +11,7 @@ mod worker;
 
 pub use page::{
     address, drawn, dropped, is_read_only, lacks_webgpu, on_news, open_worker, show_tree, take_fragment, wants_tree,
+    window_lost,
 };
 pub use pieces::{join, write_away};
 pub use storage::storage_estimate;

@@ -61,6 +61,7 @@ pub fn start(role: Role, capsule: Option<&str>) -> Result<(), PlatformError> {
         app.prepare(&context.egui_ctx);
         if let Some(gpu) = &context.wgpu_render_state {
             surface::install(&context.egui_ctx, gpu);
+            gpu.device.set_device_lost_callback(|_, message| platform::window_lost(&message));
         }
         Ok(Box::new(app))
     };

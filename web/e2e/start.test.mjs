@@ -88,6 +88,19 @@ test("a program that never comes: a way out is shown", { timeout: 60_000 }, () =
     (page) => page.locator("#remedy", { hasText: "Reload the page" }).waitFor({ timeout: 30_000 }),
   ));
 
+test("an adapter that gives no device is no WebGPU: WebGL draws the window", { timeout: 120_000 }, async () => {
+  const stage = await Stage.open({ webgpu: true, fragment: "panel=Training" });
+  try {
+    await stage.page.addInitScript(() => (GPUAdapter.prototype.requestDevice = () => Promise.reject(new DOMException("not today"))));
+    await stage.reopen();
+    await stage.shows("CPU engine", 60);
+    assert.ok(await stage.page.evaluate(() => document.getElementById("thalweg").getContext("webgl2") !== null));
+    assert.deepEqual(stage.faults, []);
+  } finally {
+    await stage.close();
+  }
+});
+
 test("the sentence of a fault stays, whatever is drawn", { timeout: 60_000 }, () =>
   visit(
     (page) => page.route("**/thalweg_bg.wasm", () => {}),

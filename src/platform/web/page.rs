@@ -40,6 +40,8 @@ extern "C" {
     fn take_page_fragment() -> String;
     #[wasm_bindgen(js_namespace = thalweg, js_name = drawn)]
     fn page_drawn();
+    #[wasm_bindgen(js_namespace = thalweg, js_name = windowLost)]
+    pub fn window_lost(why: &str);
     #[wasm_bindgen(js_namespace = thalweg, js_name = setWake)]
     fn set_wake(wake: &JsValue);
     #[wasm_bindgen(js_namespace = thalweg, js_name = wantsTree)]
