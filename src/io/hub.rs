@@ -84,6 +84,20 @@ impl HubRequest {
     }
 }
 
+/// Where the program keeps the models that it fetches; `None` on a machine that tells no folder for that.
+#[must_use]
+pub fn models_folder() -> Option<PathBuf> {
+    platform::cache_folder().map(|cache| cache.join("models"))
+}
+
+/// What was fetched, or has yet to be, into this folder: `owner/name` or `owner/name@revision`. `None` for all folders but those
+/// that the program makes for models of the usual hub.
+#[must_use]
+pub fn address_of(folder: &Path) -> Option<String> {
+    let ours = models_folder().is_some_and(|models| folder.parent() == Some(models.as_path()));
+    Place::of_folder(folder.file_name()?.to_str()?).filter(|_| ours)
+}
+
 /// How long to wait for what, and how much may be lost.
 #[derive(Clone, Debug)]
 struct Patience {

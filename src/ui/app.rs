@@ -85,6 +85,8 @@ pub struct App {
     has_draft: bool,
     /// The draft of the link that opened the page, until then.
     linked: Option<String>,
+    /// The model of a hub that was told to be missing.
+    offered: Option<String>,
     /// What the engine was told about who looks at the buffer.
     watched: Option<bool>,
     /// A start was sent then and nothing came of it yet.
@@ -136,6 +138,7 @@ impl App {
             applied: None,
             has_draft: false,
             linked: None,
+            offered: None,
             watched: None,
             starting: None,
             next_number: 0,

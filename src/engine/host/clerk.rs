@@ -102,16 +102,16 @@ impl Clerk {
 /// Fetches a model beside everything else, into the cache folder of the machine.
 fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     let failed = |message: String| Event::DownloadFailed { id, message, cancelled: false };
-    let Some(cache) = platform::cache_folder() else {
+    let Some(models) = hub::models_folder() else {
         teller.tell(failed("this machine tells no folder for downloads: set XDG_CACHE_HOME or HOME".into()));
         return;
     };
     let (address, shared, to) = (address.to_string(), shared.clone(), teller.clone());
-    let target = HubRequest::new(&address, &Path::new(&cache).join("models")).folder();
+    let target = HubRequest::new(&address, &models).folder();
     let hold = shared.holds.hold(None, "it is being downloaded", target.ok());
     let spawned = platform::spawn("download", move || async move {
         let _hold = hold;
-        let result = Box::pin(fetch(id, &address, Path::new(&cache), &shared, &to)).await;
+        let result = Box::pin(fetch(id, &address, &models, &shared, &to)).await;
         to.tell(match result {
             Ok(folder) => Event::DownloadFinished { id, folder },
             Err(error) => {
@@ -124,8 +124,8 @@ fn download(id: u64, address: &str, shared: &Arc<Shared>, teller: &Teller) {
     }
 }
 
-async fn fetch(id: u64, address: &str, cache: &Path, shared: &Shared, teller: &Teller) -> Result<String, HubError> {
-    let request = HubRequest::new(address, &cache.join("models"));
+async fn fetch(id: u64, address: &str, models: &Path, shared: &Shared, teller: &Teller) -> Result<String, HubError> {
+    let request = HubRequest::new(address, models);
     teller.tell(logged(format!("downloading {address}")));
     let mut progress = |progress: hub::Progress| {
         teller.tell(Event::DownloadProgressed {

@@ -10,6 +10,7 @@ use crate::engine::EngineError;
 use crate::engine::protocol::storage::{StorageListing, StorageRoom, StoredItem, StoredKind};
 use crate::engine::protocol::{Command, Event};
 use crate::engine::run::refusal;
+use crate::io::hub;
 use crate::platform::{self, fs};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,10 +29,9 @@ pub(super) struct Places {
 impl Places {
     /// Those of this machine, with this folder for runs.
     pub fn of_this_machine(runs: &Path) -> Self {
-        let cache = platform::cache_folder().unwrap_or_else(std::env::temp_dir);
         let data = platform::data_folder().unwrap_or_default();
         Self {
-            models: cache.join("models"),
+            models: hub::models_folder().unwrap_or_else(|| std::env::temp_dir().join("models")),
             capsules: unpacked_folder(),
             files: data.join("files"),
             runs: runs.to_path_buf(),

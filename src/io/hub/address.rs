@@ -59,10 +59,26 @@ impl Place {
         Ok(Self { endpoint: place, name: format!("{owner}/{name}"), revision, trusted })
     }
 
-    /// Name of the folder on this machine; each revision has its own.
+    /// Name of the folder on this machine; each revision has its own, and so has each host but the usual one.
     pub fn folder_name(&self) -> String {
-        let name = self.name.replace('/', "--");
+        let mut name = self.name.replace('/', "--");
+        if !self.trusted {
+            let host = self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, host)| host);
+            name = format!(
+                "{}--{name}",
+                host.replace(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '.'), "-")
+            );
+        }
         if self.revision == "main" { name } else { format!("{name}@{}", self.revision.replace('/', "-")) }
+    }
+
+    /// What [`Self::folder_name`] was made of, as people write it; `None` for a model of another host, which its name does not
+    /// tell. (A branch with a slash is not found again; its folder names another, which the hub does not have.)
+    pub fn of_folder(folder: &str) -> Option<String> {
+        let (owner, name) = folder.split_once("--").filter(|(_, name)| !name.contains("--"))?;
+        let (plain, revision) = name.split_once('@').map_or((name, None), |(name, revision)| (name, Some(revision)));
+        let known = is_name(owner) && is_name(plain) && revision.is_none_or(is_revision);
+        known.then(|| format!("{owner}/{name}"))
     }
 
     /// Where the hub tells what files there are.
@@ -145,6 +161,18 @@ mod tests {
             assert_eq!((place.endpoint.as_str(), place.trusted), (HUB, true));
         }
         assert_eq!(place("a/b").folder_name(), "a--b");
+    }
+
+    #[test]
+    fn a_folder_tells_its_model() {
+        for address in ["a/b", "HuggingFaceTB/SmolLM2-135M", "own/tiny@v1.0", "own/tiny@0123abc"] {
+            assert_eq!(Place::of_folder(&place(address).folder_name()).as_deref(), Some(address));
+        }
+        let elsewhere = place("http://localhost:8080/own/tiny").folder_name();
+        assert_eq!(elsewhere, "localhost-8080--own--tiny");
+        for other in [elsewhere.as_str(), "stories260K", "", "--", "a--", "a--b@", "..--b"] {
+            assert_eq!(Place::of_folder(other), None, "{other}");
+        }
     }
 
     #[test]

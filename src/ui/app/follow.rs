@@ -3,8 +3,15 @@
 use super::App;
 use crate::engine::config::{ExperimentConfig, TaskConfig};
 use crate::engine::protocol::Level;
+use crate::io::hub;
 use crate::platform;
 use crate::ui::address;
+use std::path::Path;
+
+/// A model of the hub is not: whoever opens the link is offered to fetch it.
+fn is_here_only(source: &str) -> bool {
+    source.starts_with('/') && hub::address_of(Path::new(source)).is_none()
+}
 
 impl App {
     /// Takes over what a link asks for. A run that an earlier session left is offered all the same.
@@ -38,7 +45,7 @@ impl App {
         let config = &self.state.draft.config;
         let sources = config.tasks.iter().map(TaskConfig::source);
         let own: Vec<&str> =
-            std::iter::once(config.model.as_str()).chain(sources).filter(|path| path.starts_with('/')).collect();
+            std::iter::once(config.model.as_str()).chain(sources).filter(|path| is_here_only(path)).collect();
         let missing = (!own.is_empty()).then(|| {
             format!(
                 "Whoever opens this link has to choose these first, since they lie in this browser only: {}",

@@ -45,6 +45,13 @@ impl Inspector {
         self.seen = None;
     }
 
+    /// The model's files are others now: asks again for it, and for tasks that could not be read without it.
+    pub fn forget_model(&mut self, state: &mut AppState) {
+        state.tasks.retain(|_, task| task.is_ok());
+        state.model = None;
+        self.forget_unanswered(state);
+    }
+
     /// Seconds until the draft has rested; `None` when nothing is to be asked.
     #[must_use]
     pub fn next_look_secs(&self, now_secs: f64) -> Option<f64> {
@@ -89,6 +96,7 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::protocol::cards::TaskProblem;
 
     fn ready() -> AppState {
         let mut state = AppState::default();
@@ -129,6 +137,20 @@ mod tests {
         state.draft.config.model = "models/other".into();
         assert_eq!(kinds(&inspector.look(&mut state, 0.1)).0, 1);
         assert!(state.model.is_none());
+    }
+
+    #[test]
+    fn a_model_that_has_come_is_asked_for_again_with_what_needed_it() {
+        let (mut inspector, mut state) = (Inspector::default(), ready());
+        inspector.look(&mut state, 0.0);
+        let draft = state.draft.config.clone();
+        state.model = Some(Err("no such folder".into()));
+        for (place, task) in draft.tasks.iter().enumerate() {
+            let card = if place < 2 { Ok(crate::ui::sample::task_card("x")) } else { Err(TaskProblem::default()) };
+            state.tasks.insert(task_id(task, &draft), card);
+        }
+        inspector.forget_model(&mut state);
+        assert_eq!(kinds(&inspector.look(&mut state, 1.0)), (1, 6));
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use super::App;
 use crate::engine::config::ExperimentConfig;
 use crate::engine::protocol::{Event, Level};
+use crate::io::hub;
+use crate::ui::panel::PanelKind;
 use crate::ui::state::draft::Draft;
+use std::path::Path;
 
 /// An event as far as the frame has something to do about it.
 #[derive(Clone, Copy)]
@@ -16,13 +19,15 @@ enum News {
     Finished(usize),
     Failed(usize),
     Deleted(usize),
-    Downloaded,
+    /// Whether it is the form's model.
+    Downloaded(bool),
+    ModelMissing,
     Died,
     Listed,
     Other,
 }
 
-fn news(event: &Event) -> News {
+fn news(event: &Event, model: &str) -> News {
     match event {
         Event::Ready { .. } => News::Ready,
         Event::RunQueued { .. } | Event::RunStarted { .. } | Event::Refused { .. } => News::StartAnswered,
@@ -31,7 +36,8 @@ fn news(event: &Event) -> News {
         Event::Finished { run, .. } => News::Finished(*run),
         Event::Failed { run, .. } => News::Failed(*run),
         Event::RunDeleted { run } => News::Deleted(*run),
-        Event::DownloadFinished { .. } => News::Downloaded,
+        Event::DownloadFinished { folder, .. } => News::Downloaded(folder == model),
+        Event::ModelInspected { model: asked, result: Err(_) } if asked == model => News::ModelMissing,
         Event::EngineDied { .. } => News::Died,
         Event::StorageListed { .. } => News::Listed,
         _ => News::Other,
@@ -41,7 +47,7 @@ fn news(event: &Event) -> News {
 impl App {
     /// Takes in one event.
     pub(super) fn take_in(&mut self, event: Event) {
-        let (news, now) = (news(&event), self.now());
+        let (news, now) = (news(&event, &self.state.draft.config.model), self.now());
         let number = match news {
             News::Stopped(run) | News::Finished(run) | News::Failed(run) | News::Deleted(run) => Some(run),
             News::Died => self.state.active,
@@ -70,7 +76,13 @@ impl App {
             News::Failed(run) if self.state.run(run).is_none() => self.session.interrupted = None,
             News::Failed(_) => self.interrupted(folder),
             News::Deleted(_) => self.no_longer_interrupted(folder.as_ref()),
-            News::Downloaded => self.toasts.push(Level::Info, "The download is complete", now),
+            News::Downloaded(awaited) => {
+                self.toasts.push(Level::Info, "The download is complete", now);
+                if awaited {
+                    self.inspector.forget_model(&mut self.state);
+                }
+            }
+            News::ModelMissing => self.offer_model(),
             News::Died => {
                 self.interrupted(folder);
                 self.begin_anew();
@@ -81,6 +93,21 @@ impl App {
             }
             News::Other => {}
         }
+    }
+
+    /// The form's model is one of the hub, and not here: the *Model* panel offers to fetch it.
+    fn offer_model(&mut self) {
+        let model = &self.state.draft.config.model;
+        let Some(address) = hub::address_of(Path::new(model)) else { return };
+        if self.offered.as_ref() == Some(model) {
+            return;
+        }
+        self.offered = Some(model.clone());
+        self.show(PanelKind::Model);
+        let text = format!(
+            "This experiment is for {address} of the hub, which is not here yet: download it in the Model panel"
+        );
+        self.tell(Level::Warning, text);
     }
 
     /// The engine is new: what it was told and asked before, it does not know.

@@ -140,3 +140,31 @@ fn a_link_sets_form_and_view_and_hides_no_run_that_was_interrupted() {
     fresh.look();
     assert!(!fresh.shows("Watch it forget"), "nothing to resume: the card would only cover what the link shows");
 }
+
+#[test]
+fn a_link_with_a_model_of_the_hub_offers_to_fetch_it_and_reads_it_when_it_has_come() {
+    let model = crate::io::hub::models_folder().unwrap().join("own--tiny").display().to_string();
+    let config = ExperimentConfig { model: model.clone(), ..sample::experiment("i_lora") };
+    let mut bench = Bench::new(Vec::new(), Session::default());
+    bench.harness.state_mut().follow(&address::write(&config, &[PanelKind::Log]).unwrap());
+    bench.hear(ready());
+    assert!(!bench.app().docking.visible().contains(&PanelKind::Model));
+    let missing = || Event::ModelInspected { model: model.clone(), result: Err("there is no such folder".into()) };
+    bench.hear(missing());
+    assert!(bench.app().docking.visible().contains(&PanelKind::Model));
+    let told =
+        |bench: &Bench| bench.app().state.log.iter().filter(|line| line.message.contains("for own/tiny of")).count();
+    assert_eq!(told(&bench), 1);
+    bench.hear(missing());
+    assert_eq!(told(&bench), 1, "once is enough");
+
+    let asked = |bench: &mut Bench| {
+        bench.look();
+        bench.tape.take_sent().iter().filter(|command| matches!(command, Command::InspectModel { .. })).count()
+    };
+    asked(&mut bench);
+    bench.hear(Event::DownloadFinished { id: 7, folder: "/another".into() });
+    assert_eq!(asked(&mut bench), 0);
+    bench.hear(Event::DownloadFinished { id: 8, folder: model.clone() });
+    assert_eq!(asked(&mut bench), 1, "it can be read now");
+}

@@ -4,11 +4,13 @@ use super::parts::{bar, field_and_button, long_line, note, notice};
 use super::source::use_model;
 use super::units;
 use crate::engine::protocol::Command;
+use crate::io::hub;
 use crate::ui::panel::Context;
 use crate::ui::state::{AppState, DownloadView};
 use crate::ui::theme::Theme;
 use egui::{Button, RichText, Ui};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Small models of the family that the program trains, to begin with.
 const SUGGESTIONS: [&str; 2] = ["HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-360M"];
@@ -72,6 +74,7 @@ impl Downloads {
 
     pub fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let mut wishes = Vec::new();
+        self.offer(ui, context, &mut wishes);
         self.form(ui, context, &mut wishes);
         let state = context.state;
         for item in self.items(state) {
@@ -81,6 +84,26 @@ impl Downloads {
         for wish in wishes {
             self.carry_out(context, wish);
         }
+    }
+
+    /// A model that the experiment is for and that is not here: a link brings its name along, not its weights. Nothing is asked of
+    /// another host before somebody presses the button.
+    fn offer(&self, ui: &mut Ui, context: &Context<'_>, wishes: &mut Vec<Wish>) {
+        let state = context.state;
+        let Some(address) = hub::address_of(Path::new(&state.draft.config.model)) else { return };
+        // What was fetched or tried already stands in the list below.
+        if !matches!(state.model, Some(Err(_))) || self.items(state).iter().any(|item| item.address == address) {
+            return;
+        }
+        notice(
+            ui,
+            context.theme.warning(),
+            &format!("This experiment is for {address} of the hub, which is not here yet."),
+        );
+        if ui.button(format!("Download {address}")).clicked() {
+            wishes.push(Wish::Fetch(address));
+        }
+        ui.separator();
     }
 
     fn form(&mut self, ui: &mut Ui, context: &Context<'_>, wishes: &mut Vec<Wish>) {

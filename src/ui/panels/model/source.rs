@@ -3,9 +3,11 @@
 use super::download::{Downloads, is_fetched};
 use super::parts::{field_and_button, long_line, note};
 use crate::engine::config::BUILTIN_MODEL;
+use crate::io::hub;
 use crate::ui::action::{Action, Purpose};
 use crate::ui::panel::Context;
 use egui::{Button, RichText, Ui};
+use std::path::Path;
 
 /// What the lower half of the card shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +29,13 @@ pub struct SourceChooser {
 impl SourceChooser {
     pub fn show(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let model = &context.state.draft.config.model;
-        let fetched = is_fetched(context.state, model);
+        let of_hub = is_fetched(context.state, model) || hub::address_of(Path::new(model)).is_some();
         ui.horizontal(|ui| {
             ui.label("In use:");
             let name = if model == BUILTIN_MODEL { "the embedded model" } else { model.as_str() };
             long_line(ui, RichText::new(name).strong());
         });
-        let of_draft = match (model == BUILTIN_MODEL, fetched) {
+        let of_draft = match (model == BUILTIN_MODEL, of_hub) {
             (true, _) => View::Embedded,
             (false, true) => View::Hub,
             (false, false) => View::Folder,

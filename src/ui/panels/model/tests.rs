@@ -222,6 +222,21 @@ fn a_model_that_cannot_be_read_says_why_and_offers_ways_out() {
 }
 
 #[test]
+fn a_model_of_the_hub_that_is_not_here_is_offered_and_fetched_by_its_button() {
+    let folder = crate::io::hub::models_folder().unwrap().join("own--tiny@v1").display().to_string();
+    let mut state = sample::state();
+    let experiment = ExperimentConfig { model: folder.clone(), ..state.draft.config.clone() };
+    state.draft.edit("model", experiment);
+    state.apply(Event::ModelInspected { model: folder, result: Err("there is no such folder".into()) }, 0.0);
+    let mut harness = open(state);
+    assert!(!commands(&harness).iter().any(|command| matches!(command, Command::Download { .. })));
+    click(&mut harness, "Download own/tiny@v1");
+    assert!(matches!(commands(&harness).last(), Some(Command::Download { address, .. }) if address == "own/tiny@v1"));
+    assert!(harness.query_by_label("Asking the hub…").is_some());
+    assert!(harness.query_by_label("Download own/tiny@v1").is_none(), "it is being fetched");
+}
+
+#[test]
 fn what_does_not_fit_is_said_with_the_remedy() {
     let mut state = sample::state();
     let mut card = sample::model_card();
