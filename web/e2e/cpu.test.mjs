@@ -23,7 +23,7 @@ test("Watch it forget is pressed, and the matrix fills", { timeout: 1_800_000 },
   const stage = await Stage.open();
   try {
     const begun = Date.now();
-    await stage.click("Watch it forget", undefined, 60);
+    await stage.clickCard("Watch it forget", 60);
     await stage.shows(/Accuracy matrix.*: [1-8] of 8 tasks learnt/, 240);
     t.diagnostic(`first task learnt after ${Math.round((Date.now() - begun) / 1000)} s`);
     if (process.env.THALWEG_SLOW === "1") {

@@ -130,12 +130,21 @@ export class Stage {
     return this.wait(String(name), (tree) => tree.find((node) => [node.label, node.value].some((text) => (name instanceof RegExp ? name.test(text ?? "") : text === name))), secs);
   }
 
-  async click(name, role, secs) {
+  click(name, role, secs) {
+    return this.press(String(name), (tree) => this.find(tree, name, role), secs);
+  }
+
+  /** The same on a card over the window, which comes last: what lies behind it may have a button of the same name. */
+  clickCard(name, secs) {
+    return this.press(name, (tree) => this.find(tree.toReversed(), name, "Button"), secs);
+  }
+
+  async press(what, look, secs) {
     // Once more, at rest: a part may still be on its way to its place.
-    let { bounds } = await this.wait(String(name), (tree) => this.find(tree, name, role), secs);
+    let { bounds } = await this.wait(what, look, secs);
     for (let looks = 0; looks < 20; looks += 1) {
       await pause(200);
-      const again = this.find(await this.tree(), name, role)?.bounds;
+      const again = look(await this.tree())?.bounds;
       const rests = again && again.every((edge, place) => Math.abs(edge - bounds[place]) < 0.5);
       bounds = again ?? bounds;
       if (rests) break;
